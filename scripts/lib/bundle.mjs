@@ -1,30 +1,39 @@
 /**
  * Bundles what is sent to other contexts into `src/generated/bundles.ts`:
- * CORE (src/core/main.ts), the preamble of every context; PARENT (src/parent/main.ts) and API (src/api/child.ts), sent on first need.
+ * CORE (src/core/main.ts), the preamble of every context: its hop side; USER (src/core/user.ts), what runs functions; PARENT (src/methods/main.ts) and
+ * API (src/api/child.ts), sent on first need.
  *
- * Each bundle is a CommonJS function body for Node 12.22, minified and ASCII only, because it passes through shells and argv. PARENT and API
- * carry no copy of the core: every import that resolves into src/core/ becomes `require("mitos:core")`, whose names are the exports of
- * src/core/main.ts. A second pass links against that file, so a name it does not export fails the build and not a child.
+ * Each bundle is a CommonJS function body for Node 12.22, minified and ASCII only, because it passes through shells and argv. No code is in two
+ * of them: an import of a file that CORE (for API also USER) holds becomes `require("mitos:core")`, whose names are the exports of the entries of
+ * those two. A second pass links against these entries, so a name they do not export fails the build and not a child. Private names are shortened
+ * as plain properties, which is smaller, and faster where private methods are not native.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve, sep } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { build } from 'esbuild';
 import { at, filesBelow, keyOf, textOf, writeText } from './project.mjs';
 
 const OUTPUT = 'src/generated/bundles.ts';
 const KEY = '.build/bundles.key';
-const CORE_MAIN = at('src/core/main.ts');
+
+/** Entries whose exports make up `mitos:core`, for each bundle. */
+const LINKS = { CORE: [], USER: ['src/core/main.ts'], PARENT: ['src/core/main.ts'], EXEC: ['src/core/main.ts', 'src/core/user.ts'], API: ['src/core/main.ts', 'src/core/user.ts'] };
 
 const BUNDLES = [
   { name: 'CORE', entry: 'src/core/main.ts', what: 'The preamble: runs first in every context.' },
-  { name: 'PARENT', entry: 'src/parent/main.ts', what: 'What a context needs to have children.' },
+  { name: 'USER', entry: 'src/core/user.ts', what: 'What runs functions: mailboxes, modules, channels.' },
+  { name: 'PARENT', entry: 'src/methods/main.ts', what: 'What a context needs to have children.' },
+  { name: 'EXEC', entry: 'src/services/exec.ts', what: 'Runs programs: the far side of exec.' },
   { name: 'API', entry: 'src/api/child.ts', what: 'The module `mitos` as a child sees it.' },
 ];
 
+/** Files of nothing but numbers: each bundle takes those it needs in, which is smaller than asking for them. */
+const CONSTANTS = ['src/core/handles.ts'];
+
 /** Bundles again when an input changed. @returns whether anything was written */
 export async function buildBundles() {
-  const inputs = ['core', 'parent', 'api'].flatMap((layer) => filesBelow(`src/${layer}`, (name) => name.endsWith('.ts')));
+  const inputs = ['core', 'parent', 'methods', 'services', 'api'].flatMap((layer) => filesBelow(`src/${layer}`, (name) => name.endsWith('.ts')));
   const key = keyOf([...inputs, 'tsconfig.base.json', 'package-lock.json', 'scripts/lib/bundle.mjs']);
   if (textOf(KEY) === key && existsSync(at(OUTPUT))) return false;
   const made = [];
@@ -35,16 +44,33 @@ export async function buildBundles() {
 }
 
 async function bundleOne({ name, entry }) {
-  const plugins = name === 'CORE' ? [] : [coreIsExternal];
+  const linked = LINKS[name];
+  const held = new Set();
+  for (const file of linked) {
+    const others = LINKS[file.endsWith('user.ts') ? 'USER' : 'CORE'];
+    const { metafile } = await build({ ...options(file), metafile: true, plugins: [private_, external(await filesOf(others))] });
+    for (const input of Object.keys(metafile.inputs)) if (!CONSTANTS.includes(input)) held.add(at(input));
+  }
+  const plugins = [private_];
   if (name === 'API') plugins.push(parentIsForbidden);
-  if (name !== 'CORE' && existsSync(CORE_MAIN)) await build({ ...options(entry), plugins: [coreIsMain, ...plugins] });
-  const result = await build({ ...options(entry), plugins });
+  if (linked.length) await build({ ...options(entry), plugins: [...plugins, linkedTo(held, linked)] });
+  const result = await build({ ...options(entry), plugins: [...plugins, external(held)] });
   const outputs = Object.fromEntries(result.outputFiles.map((file) => [file.path.endsWith('.map') ? 'map' : 'code', file.text]));
   const map = at('dist/maps', `${name.toLowerCase()}.js.map`);
   mkdirSync(dirname(map), { recursive: true });
   writeFileSync(map, outputs.map);
   // The last statement only tells Node's lexer the export names; nothing reads it here.
   return outputs.code.replace(/0&&\(module\.exports=\{[^{}]*\}\);?\s*$/, '').trimEnd();
+}
+
+/** All files that the given entries take in. */
+async function filesOf(entries) {
+  const files = new Set();
+  for (const entry of entries) {
+    const { metafile } = await build({ ...options(entry), metafile: true });
+    for (const input of Object.keys(metafile.inputs)) if (!CONSTANTS.includes(input)) files.add(at(input));
+  }
+  return files;
 }
 
 function options(entry) {
@@ -60,6 +86,7 @@ function options(entry) {
     supported: { 'class-field': true, 'class-private-field': true, 'class-static-field': true, 'class-private-static-field': true },
     charset: 'ascii',
     minify: true,
+    mangleProps: /^_private_/,
     legalComments: 'none',
     sourcemap: 'external',
     sourcesContent: false,
@@ -71,19 +98,37 @@ function options(entry) {
 const isBelow = (path, folder) => path.startsWith(at(folder) + sep);
 const target = (args) => resolve(args.resolveDir, args.path);
 
-const coreIsExternal = {
-  name: 'core-is-external',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^\./ }, (args) => (isBelow(target(args), 'src/core') ? { path: 'mitos:core', external: true } : undefined)),
+/** Writes `#name` as a plain property that is unique to its file, so that it can be shortened. */
+const private_ = {
+  name: 'private',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /src[\\/](core|parent|methods|api|services)[\\/].*\.ts$/ }, ({ path }) => {
+      const prefix = `_private_${basename(path, '.ts').replace(/\W/g, '_')}_`;
+      const member = /(\.|^\s+(?:(?:readonly|static|async|get|set|\*)\s+)*)#([a-zA-Z]\w*)/gm;
+      return { contents: readFileSync(path, 'utf8').replace(member, (_all, before, name) => before + prefix + name), loader: 'ts' };
+    }),
 };
 
-const coreIsMain = {
-  name: 'core-is-main',
+const external = (held) => ({
+  name: 'external',
   setup: ({ onResolve }) =>
+    onResolve({ filter: /^\./ }, (args) => (held.has(target(args)) ? { path: 'mitos:core', external: true } : undefined)),
+});
+
+/** Takes held files from the entries instead, which fails for what these do not export. */
+const linkedTo = (held, entries) => ({
+  name: 'linked',
+  setup: ({ onResolve, onLoad }) => {
     onResolve({ filter: /^\./ }, (args) =>
-      !isBelow(args.importer, 'src/core') && isBelow(target(args), 'src/core') ? { path: CORE_MAIN } : undefined,
-    ),
-};
+      args.namespace === 'file' && held.has(target(args)) && !held.has(args.importer) ? { path: 'linked', namespace: 'linked' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'linked' }, () => ({
+      contents: entries.map((entry) => `export * from './${relative(at('src'), at(entry))}';`).join('\n'),
+      loader: 'ts',
+      resolveDir: at('src'),
+    }));
+  },
+});
 
 const parentIsForbidden = {
   name: 'parent-is-forbidden',
@@ -112,8 +157,8 @@ function moduleText(bundles) {
   for (const { name, code, what } of bundles) {
     const packed = brotli(code);
     lines.push(`/** ${what} Minified CommonJS function body. */`, `export const ${name}: string =`, `  ${JSON.stringify(code)};`, '');
-    if (name === 'CORE') {
-      lines.push('/** {@link CORE}, brotli, base64. */', 'export const CORE_BROTLI: string =', `  '${packed.toString('base64')}';`, '');
+    if (name !== 'API' && name !== 'EXEC') {
+      lines.push(`/** {@link ${name}}, brotli, base64. */`, `export const ${name}_BROTLI: string =`, `  '${packed.toString('base64')}';`, '');
     }
     sizes.push(`  ${name}: { minified: ${code.length}, brotli: ${code === '' ? 0 : packed.length} },`);
   }

@@ -1,0 +1,145 @@
+/** The runtime of a child: what it does not know, it asks the master. */
+import { mitosError } from '../core/errors.ts';
+import { ALLOCATE, BUNDLE, GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD } from '../core/handles.ts';
+import type { LogData } from '../core/log.ts';
+import { packModules } from '../core/module-batch.ts';
+import type { UserSide } from '../core/user-side.ts';
+import { CONTROL, type ContextId, dataOf, HEADER, MASTER } from '../core/wire.ts';
+import type { Context } from './context.ts';
+import { openContext } from './context-promise.ts';
+import { locateFunction } from './locate.ts';
+import { ContextRegistry } from './registry.ts';
+import { runAs } from './self.ts';
+import type { AnyFunction, MaybePromise, Runtime } from './runtime.ts';
+
+/** The process of a child, for the contexts it uses. */
+export class ChildRuntime implements Runtime {
+  readonly endpoint: UserSide['endpoint'];
+  readonly live: UserSide['live'];
+  readonly registry: ContextRegistry;
+  readonly open: Runtime['open'] = openContext;
+  readonly self: Context;
+  readonly #user: UserSide;
+  readonly #refs: WeakMap<AnyFunction, string> = new WeakMap();
+  /** Modules sent to others from here. */
+  readonly #sent: Map<ContextId, Set<number>> = new Map();
+  readonly #parentLayers: Map<ContextId, Promise<void>> = new Map();
+  #bundle: Promise<Buffer> | undefined;
+  #ids: { next: ContextId; end: ContextId } = { next: 0, end: 0 };
+  #granting: Promise<void> | undefined;
+  #onGrant: (start: ContextId, count: number) => void = () => {};
+
+  constructor(user: UserSide) {
+    this.#user = user;
+    this.endpoint = user.endpoint;
+    this.live = user.live;
+    this.registry = new ContextRegistry(this);
+    const { config } = user;
+    let via: Context | null = null;
+    for (const id of [...config.ancestors].reverse()) via = this.registry.obtain(id, id === MASTER ? 'master' : `context-${id}`, via, '');
+    this.self = this.registry.obtain(config.id, config.name, via, '');
+    for (const context of this.registry.all()) context.assumeConnected();
+    this.live.makeContext = (id, name) => this.contextOf(id, name);
+    this.live.onContextSent = (dst) => this.#send(dst, this.live.apiModule as number);
+    this.endpoint.onTree = (notice) => {
+      if (notice.kind === 'grant') this.#onGrant(notice.start, notice.count);
+      else this.registry.onTree(notice);
+    };
+  }
+
+  /** The object of a context that somebody told of. */
+  contextOf(id: ContextId, name: string = `context-${id}`): Context {
+    const known = this.registry.get(id);
+    if (known) return known;
+    const context = this.registry.obtain(id, name, null, '');
+    context.assumeConnected();
+    return context;
+  }
+
+  identify(fn: AnyFunction): MaybePromise<string> {
+    const known = this.#refs.get(fn) || this.#user.importer.refOf(fn);
+    if (known) return known;
+    const found = locateFunction(fn);
+    const at = found && /^mitos:(\d+)\//.exec(found.url);
+    if (!found || !at) {
+      throw mitosError('ERR_MITOS_NOT_CALLABLE', `Cannot call "${fn.name || 'anonymous'}": it does not come from a module of the program`);
+    }
+    const query = { module: Number(at[1]), line: found.line, column: found.column, text: fn.toString() };
+    return this.endpoint.request(MASTER, IDENTIFY, query).then((reply) => {
+      const ref = this.#user.takeAnswer(reply) as string;
+      this.#refs.set(fn, ref);
+      return ref;
+    });
+  }
+
+  resolveModule(specifier: string, from: string): MaybePromise<number | string> {
+    const id = this.#user.moduleAt(from);
+    if (id === undefined) throw mitosError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot import "${specifier}": ${from} is not a module of this context`);
+    return this.#ask({ from: id, specifier, kind: 'import' });
+  }
+
+  serviceModule(name: string): MaybePromise<number> {
+    return this.#ask({ from: this.live.apiModule as number, specifier: name, kind: 'require' }) as Promise<number>;
+  }
+
+  async #ask(query: object): Promise<number | string> {
+    const target = this.#user.takeAnswer(await this.endpoint.request(MASTER, GET_MODULE, query));
+    if (typeof target !== 'object') return target;
+    throw mitosError(target.code as 'ERR_MITOS_MODULE_NOT_FOUND', target.message);
+  }
+
+  sendModules(dst: ContextId, ref: string): void {
+    const id = Number.parseInt(ref, 10);
+    if (id >= 0) this.#send(dst, id);
+  }
+
+  #send(dst: ContextId, id: number): void {
+    let sent = this.#sent.get(dst);
+    if (!sent) this.#sent.set(dst, (sent = new Set()));
+    if (sent.has(id)) return;
+    const had = sent;
+    const missing = this.#user.importer.closure(id).filter((def) => !had.has(def.id));
+    for (const def of missing) had.add(def.id);
+    had.add(id);
+    if (missing.length) this.endpoint.send(dst, LOAD, 0, Buffer.concat([Buffer.alloc(HEADER), packModules(missing)]));
+  }
+
+  allocateId(): MaybePromise<ContextId> {
+    if (this.#ids.next < this.#ids.end) return this.#ids.next++;
+    if (!this.#granting) this.#granting = this.#requestIds().finally(() => (this.#granting = undefined));
+    return this.#granting.then(() => this.allocateId());
+  }
+
+  #requestIds(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onGrant = (start, count) => {
+        this.#ids = { next: start, end: start + count };
+        resolve();
+      };
+      const replyTo = this.endpoint.expect(MASTER, { onReply: () => {}, onDead: reject });
+      this.endpoint.sendJson(MASTER, ALLOCATE, replyTo, {}, CONTROL);
+    });
+  }
+
+  sendParentLayer(dst: ContextId): MaybePromise<void> {
+    let sent = this.#parentLayers.get(dst);
+    if (!sent) {
+      this.#bundle = this.#bundle || this.endpoint.request(MASTER, GET_BUNDLE, 'parent').then((reply) => Buffer.from(dataOf(reply)));
+      sent = this.#bundle.then((bundle) => this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL));
+      this.#parentLayers.set(dst, sent);
+    }
+    return sent;
+  }
+
+  mapStack(stack: string): string {
+    return stack;
+  }
+
+  log(data: LogData): void {
+    this.#user.log(data.source, data.level, data.text);
+  }
+
+  runHere(fn: AnyFunction, args: readonly unknown[], signal: AbortSignal | undefined): unknown {
+    return runAs({ caller: this.endpoint.id, signal: signal || new AbortController().signal }, () => fn(...args));
+  }
+}

@@ -1,0 +1,126 @@
+/** What can be done with a context, whether it is up already or still starting. */
+import { type CallOptions, checkCallOptions, sendNotice, startCall } from './calls.ts';
+import { CallChain } from './chain.ts';
+import type { Context } from './context.ts';
+import type { ContextPromise } from './context-promise.ts';
+import { type ExecOptions, ExecPromise, startExec, startShell } from './exec.ts';
+import type { ConnectOptions, LocalOptions, WorkerOptions } from './options.ts';
+import { type Remote, remoteModule } from './remote.ts';
+import type { AnyFunction, Runtime } from './runtime.ts';
+
+/** What a call of `F` gives here: iterables and streams arrive as async iterables. */
+export type CallResult<F extends AnyFunction> =
+  Awaited<ReturnType<F>> extends infer R
+    ? R extends AsyncGenerator<infer T> | Generator<infer T> | ReadableStream<infer T>
+      ? AsyncIterableIterator<T>
+      : R
+    : never;
+
+/** Calls with options. */
+export interface CallScope {
+  /** See {@link ContextOperations.call}. */
+  call<F extends AnyFunction>(fn: F, ...args: Parameters<F>): Promise<CallResult<F>>;
+  /** See {@link ContextOperations.exec}. */
+  exec(command: string | readonly string[], options?: ExecOptions): ExecPromise;
+}
+
+/** The operations that {@link Context} and {@link ContextPromise} share. */
+export abstract class ContextOperations {
+  /** @internal The process this is used in. */
+  abstract readonly runtime: Runtime;
+
+  /** @internal The context, or (in a child that still waits for an id) a promise of it. Never one that rejects unhandled. */
+  abstract target(): Context | Promise<Context>;
+
+  /**
+   * Runs `fn(...args)` there and gives its result.
+   *
+   * Calls start in the order they are made; asynchronous ones overlap. What `fn` throws arrives as the `cause` of a
+   * CallError. Functions that capture local variables are refused with `ERR_MITOS_CAPTURE` before anything is sent, values
+   * that cannot be sent with `ERR_MITOS_NOT_SENDABLE`. When the context ends first, the call rejects with the reason.
+   */
+  call<F extends AnyFunction>(fn: F, ...args: Parameters<F>): Promise<CallResult<F>> {
+    return this.callWith({}, fn, args) as Promise<CallResult<F>>;
+  }
+
+  /** Calls that are given up by a signal or after a time; the function there is told by its own `self().signal`. */
+  with(options: CallOptions): CallScope {
+    checkCallOptions(options);
+    return {
+      call: (fn, ...args) => this.callWith(options, fn, args) as never,
+      exec: (command, execOptions) => this.exec(command, { ...options, ...execOptions }),
+    };
+  }
+
+  /** Runs `fn(...args)` there without waiting for it. An error there is logged here. */
+  notify<F extends AnyFunction>(fn: F, ...args: Parameters<F>): void {
+    requireFunction(fn);
+    const target = this.target();
+    if (target instanceof Promise) target.then((context) => sendNotice(this.runtime, context, fn, args));
+    else sendNotice(this.runtime, target, fn, args);
+  }
+
+  /** A chain of calls that run one after the other; when one fails, the rest fail with the same error without running. */
+  chain(): CallChain {
+    return new CallChain(this);
+  }
+
+  /**
+   * The exported functions of a module, as functions that run there. The module is resolved here, as seen from `from`.
+   * Rejects with `ERR_MITOS_MODULE_NOT_FOUND` when there is no such module.
+   */
+  import<M = Record<string, AnyFunction>>(specifier: string | URL, options: { from: string | URL }): Promise<Remote<M>> {
+    return remoteModule<M>(this, String(specifier), String(options.from));
+  }
+
+  /** Runs a program there. See {@link ExecPromise}. */
+  exec(command: string | readonly string[], options: ExecOptions = {}): ExecPromise {
+    return startExec(this, command, options);
+  }
+
+  /** Runs a shell command there; what is put in is quoted. */
+  $(pieces: TemplateStringsArray, ...values: unknown[]): ExecPromise {
+    return startShell(this, pieces, values);
+  }
+
+  /** Starts a process of the same user on the same machine. */
+  local(options: LocalOptions = {}): ContextPromise {
+    return this.open('local', options);
+  }
+
+  /** Starts a context on a worker thread of the same process. */
+  worker(options: WorkerOptions = {}): ContextPromise {
+    return this.open('worker', options);
+  }
+
+  /** @internal Starts a context by the method of that name. */
+  open(method: string, options: ConnectOptions): ContextPromise {
+    return this.runtime.open(this, method, options);
+  }
+
+  /** Ends the context and everything behind it: running calls are aborted and get `graceMs` to end. Done when it is gone. */
+  shutdown(options: { graceMs?: number } = {}): Promise<void> {
+    const target = this.target();
+    return Promise.resolve(target).then((context) => context.end(options.graceMs ?? 500));
+  }
+
+  /** The same as {@link shutdown}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  /** @internal */
+  callWith(options: CallOptions & { chain?: number }, fn: AnyFunction | string, args: readonly unknown[]): Promise<unknown> {
+    if (typeof fn !== 'string') requireFunction(fn);
+    const site = {};
+    Error.captureStackTrace(site, this.callWith);
+    const target = this.target();
+    const start = (context: Context): Promise<unknown> => startCall(this.runtime, { ...options, target: context, fn, args, site });
+    return target instanceof Promise ? target.then(start) : start(target);
+  }
+}
+
+function requireFunction(fn: unknown): void {
+  if (typeof fn !== 'function') throw new TypeError(`The first argument must be a function, not ${fn === null ? 'null' : typeof fn}`);
+}
+

@@ -1,0 +1,45 @@
+/** Options of the connection methods. */
+import type { KeepAlive } from '../core/stream.ts';
+
+/** Options that every connection method takes. */
+export interface ConnectOptions {
+  /** How the context is called here. Made from the method and its parent's name by default. */
+  name?: string;
+  /** The command that starts Node there. By default: for `local` the Node that runs here, else the first one found. */
+  node?: string | readonly string[];
+  /** Time for the whole bootstrap, in milliseconds. @default 30000 */
+  connectTimeoutMs?: number;
+  /** Run broker and user code on one thread: less memory and faster calls, but code that blocks stops everything. @default false */
+  threadless?: boolean;
+  /** When a quiet link is probed and given up. */
+  keepAlive?: Partial<KeepAlive>;
+  /** Variables to add to the environment there. */
+  env?: Record<string, string>;
+  /** The directory to start in. */
+  cwd?: string;
+}
+
+/** Options of `local()`. */
+export interface LocalOptions extends ConnectOptions {}
+
+/** Options of `worker()`. It runs in this process: `node`, `threadless` and `cwd` have no meaning for it. */
+export interface WorkerOptions extends Omit<ConnectOptions, 'node' | 'threadless' | 'cwd'> {}
+
+/** Refuses options that make no sense. */
+export function checkConnectOptions(options: ConnectOptions): void {
+  const { name, node, connectTimeoutMs, env, cwd } = options;
+  if (name !== undefined && (typeof name !== 'string' || !name || /[\0-\x1f\x7f]/.test(name))) {
+    throw new TypeError(`name must be a string without control characters, not ${JSON.stringify(name)}`);
+  }
+  const isCommand = (value: unknown): boolean => typeof value === 'string' && value !== '' && !value.includes('\0');
+  if (node !== undefined && !(isCommand(node) || (Array.isArray(node) && node.length > 0 && node.every(isCommand)))) {
+    throw new TypeError('node must be a path or a list of arguments');
+  }
+  if (connectTimeoutMs !== undefined && !(typeof connectTimeoutMs === 'number' && connectTimeoutMs > 0)) {
+    throw new RangeError(`connectTimeoutMs must be a number of milliseconds above 0, not ${String(connectTimeoutMs)}`);
+  }
+  if (cwd !== undefined && typeof cwd !== 'string') throw new TypeError('cwd must be a path');
+  if (env !== undefined && (typeof env !== 'object' || env === null || Object.values(env).some((value) => typeof value !== 'string'))) {
+    throw new TypeError('env must be an object of strings');
+  }
+}

@@ -1,0 +1,25 @@
+/** Modules whose functions run elsewhere. */
+import type { CallResult, ContextOperations } from './operations.ts';
+import type { AnyFunction } from './runtime.ts';
+
+/** A module seen from afar: its functions, each of which runs in the context and gives a promise. */
+export type Remote<M> = {
+  readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends AnyFunction
+    ? (...args: Parameters<M[K]>) => Promise<CallResult<M[K]>>
+    : never;
+};
+
+/** @internal Makes a {@link Remote}. */
+export async function remoteModule<M>(operations: ContextOperations, specifier: string, from: string): Promise<Remote<M>> {
+  const id = await operations.runtime.resolveModule(specifier, from);
+  const functions = new Map<string, AnyFunction>();
+  return new Proxy(Object.create(null) as object, {
+    get: (_target, name) => {
+      if (typeof name !== 'string' || name === 'then') return undefined;
+      let fn = functions.get(name);
+      if (!fn) functions.set(name, (fn = (...args) => operations.callWith({}, `${id}#${name}`, args)));
+      return fn;
+    },
+    has: (_target, name) => typeof name === 'string' && name !== 'then',
+  }) as Remote<M>;
+}

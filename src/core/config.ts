@@ -1,0 +1,41 @@
+/** What a context is told about itself when it starts. */
+import type { Limits } from './limits.ts';
+import type { KeepAlive } from './stream.ts';
+import type { ContextId } from './wire.ts';
+
+/** The parent's greeting: the first frame on a link, read before anything else. */
+export interface ChildConfig {
+  id: ContextId;
+  name: string;
+  /** Parent first, master last. */
+  ancestors: ContextId[];
+  /** What `ps` shows: `mitos:<user@host:pid of the master>`. */
+  title: string;
+  isThreadless: boolean;
+  isUnidirectional: boolean;
+  limits: Limits;
+  keepAlive: KeepAlive;
+  env?: Record<string, string> | undefined;
+  cwd?: string | undefined;
+  /** Bytes of the user's side, compressed, that follow this greeting. */
+  userBytes: number;
+}
+
+/** A child's greeting, and what `info()` gives. */
+export interface ContextInfo {
+  pid: number;
+  /** Version of Node, without the `v`. */
+  node: string;
+  platform: string;
+  arch: string;
+  user: string;
+  /** -1 where there are no user ids. */
+  uid: number;
+  hostname: string;
+  cwd: string;
+}
+
+/** How the I/O thread tells the user's thread to end, beside frames. */
+export interface LifeNotice {
+  graceMs: number;
+}

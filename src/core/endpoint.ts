@@ -1,0 +1,226 @@
+/**
+ * The mailboxes of one context: messages in and out, requests and their replies. A *message* is a Buffer like a frame
+ * (header, then data) but of any length; large ones cross as fragments, see {@link BulkSender} and {@link Assembler}.
+ *
+ * Messages for one mailbox of one context arrive in the order they were sent, at most once.
+ */
+import { Assembler, BulkSender } from './bulk.ts';
+import { type MitosError, mitosError } from './errors.ts';
+import * as handles from './handles.ts';
+import type { Limits } from './limits.ts';
+import { fromReason, type Reason, toReason } from './reason.ts';
+import { holds } from './route-table.ts';
+import type { TreeNotice } from './router.ts';
+import {
+  authOf,
+  CONTROL,
+  type ContextId,
+  DEAD,
+  dataOf,
+  FRAGMENT,
+  HEADER,
+  handleOf,
+  jsonFrame,
+  jsonOf,
+  NORMAL,
+  replyToOf,
+  srcOf,
+  writeHeader,
+} from './wire.ts';
+
+/** Takes a message from a mailbox. */
+export type MessageHandler = (message: Buffer) => void;
+
+/** What waits for the reply to a request. Exactly one of the two is called, once. */
+export interface ReplyHandler {
+  /** The reply; its ERROR flag tells whether it is an error. */
+  onReply(message: Buffer): void;
+  /** There will be no reply. */
+  onDead(reason: MitosError): void;
+}
+
+interface Pending extends ReplyHandler {
+  dst: ContextId;
+}
+
+/** The mailboxes of one context. */
+export class Endpoint {
+  readonly id: ContextId;
+  readonly limits: Limits;
+  /** Contexts that this one obeys: its parent, and so on up to the master. */
+  readonly ancestors: readonly ContextId[];
+  /** Told of every change in the tree before anything else. */
+  onTree: (notice: TreeNotice) => void = () => {};
+  /** While set, messages other than replies to this handle wait in a queue (a blocking request is under way). */
+  #only = 0;
+  #parked: Buffer[] = [];
+  readonly #sendFrame: (frame: Buffer) => void;
+  readonly #handlers: Map<number, MessageHandler> = new Map();
+  readonly #pending: Map<number, Pending> = new Map();
+  readonly #bulk: BulkSender;
+  readonly #assembler: Assembler;
+  #nextReply: number = handles.FIRST_REPLY;
+
+  constructor(id: ContextId, ancestors: readonly ContextId[], limits: Limits, sendFrame: (frame: Buffer) => void) {
+    this.id = id;
+    this.ancestors = ancestors;
+    this.limits = limits;
+    this.#sendFrame = sendFrame;
+    this.#bulk = new BulkSender(limits.bulkWindowBytes, sendFrame);
+    this.#assembler = new Assembler(id, limits, sendFrame);
+  }
+
+  /** Opens a mailbox. Replaces a handler that is there. */
+  on(handle: number, handler: MessageHandler): void {
+    this.#handlers.set(handle, handler);
+  }
+
+  /** Closes a mailbox; what still comes is answered as dead. */
+  off(handle: number): void {
+    this.#handlers.delete(handle);
+  }
+
+  /** Number of mailboxes and of requests without reply. */
+  get size(): number {
+    return this.#handlers.size + this.#pending.size;
+  }
+
+  /** Whether an order with this authority is to be obeyed. */
+  obeys(auth: ContextId): boolean {
+    return auth === this.id || this.ancestors.includes(auth);
+  }
+
+  /**
+   * Sends a message. `message` holds {@link HEADER} free bytes and then the data, and belongs to the endpoint from now on.
+   * @throws ChannelError `ERR_MITOS_TOO_LARGE` before anything is sent.
+   */
+  send(dst: ContextId, handle: number, replyTo: number, message: Buffer, flags: number = NORMAL): void {
+    const size = message.length - HEADER;
+    if (size > this.limits.maxMessageBytes) {
+      throw mitosError('ERR_MITOS_TOO_LARGE', `Cannot send ${size} bytes: the limit is ${this.limits.maxMessageBytes} (maxMessageBytes)`, {
+        hint: 'send a stream or several smaller values',
+        data: { size, limit: this.limits.maxMessageBytes },
+      });
+    }
+    writeHeader(message, flags, dst, this.id, handle, replyTo);
+    if (!this.#bulk.take(message, dst, handle)) this.#sendFrame(message);
+  }
+
+  /** Sends JSON. */
+  sendJson(dst: ContextId, handle: number, replyTo: number, value: unknown, flags: number = NORMAL): void {
+    this.#sendFrame(jsonFrame(flags, dst, this.id, handle, replyTo, value));
+  }
+
+  /** Says that there is no answer to `message`, and why. */
+  refuse(message: Buffer, reason: MitosError): void {
+    const replyTo = replyToOf(message);
+    if (replyTo && !((message[2] as number) & DEAD)) this.sendJson(srcOf(message), replyTo, 0, toReason(reason), CONTROL | DEAD);
+  }
+
+  /** Reserves a handle for one reply from `dst`. */
+  expect(dst: ContextId, handler: ReplyHandler): number {
+    let handle = this.#nextReply++;
+    while (this.#pending.has(handle)) handle = this.#nextReply++;
+    if (this.#nextReply >= handles.FIRST_CHANNEL) this.#nextReply = handles.FIRST_REPLY;
+    this.#pending.set(handle, { dst, onReply: (m) => handler.onReply(m), onDead: (r) => handler.onDead(r) });
+    return handle;
+  }
+
+  /** Gives up waiting for a reply; a late one is dropped. */
+  forget(handle: number): void {
+    this.#pending.delete(handle);
+  }
+
+  /** Sends JSON and gives the JSON of the reply. */
+  requestJson(dst: ContextId, handle: number, value: unknown): Promise<unknown> {
+    return this.request(dst, handle, value).then(jsonOf);
+  }
+
+  /** Sends JSON and gives the reply as it is. Rejects with the reason when there is none. */
+  request(dst: ContextId, handle: number, value: unknown): Promise<Buffer> {
+    return new Promise((onReply, onDead) => this.sendJson(dst, handle, this.expect(dst, { onReply, onDead }), value));
+  }
+
+  /**
+   * Sends JSON and blocks this thread for the reply. `pump` must bring frames in by {@link receive}, or return false when
+   * no more can come. Everything else that arrives meanwhile is kept and handled afterwards.
+   */
+  requestSync(dst: ContextId, handle: number, value: unknown, pump: () => boolean): Buffer {
+    let reply: Buffer | undefined;
+    let dead: MitosError | undefined;
+    const outer = this.#only;
+    this.#only = this.expect(dst, { onReply: (m) => (reply = m), onDead: (r) => (dead = r) });
+    this.sendJson(dst, handle, this.#only, value);
+    while (!reply && !dead && pump());
+    this.#only = outer;
+    if (!outer && this.#parked.length) setImmediate(() => this.#unpark());
+    if (reply) return reply;
+    throw dead || mitosError('ERR_MITOS_SHUTDOWN', 'This context is being shut down');
+  }
+
+  #unpark(): void {
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const message of parked) this.#dispatch(message);
+  }
+
+  /** Takes a frame that the router delivers. */
+  receive(frame: Buffer): void {
+    const handle = handleOf(frame);
+    if ((frame[2] as number) & FRAGMENT) {
+      const message = this.#assembler.add(frame);
+      if (message) this.#dispatch(message);
+    } else if (handle === handles.BULK_CREDIT) {
+      this.#bulk.credit(srcOf(frame), dataOf(frame));
+    } else if (handle === handles.TREE) {
+      if (this.obeys(authOf(frame))) this.#onNotice(jsonOf(frame) as TreeNotice);
+    } else {
+      this.#dispatch(frame);
+    }
+  }
+
+  #dispatch(message: Buffer): void {
+    const handle = handleOf(message);
+    if (handle >= handles.FIRST_REPLY && handle < handles.FIRST_CHANNEL) {
+      this.#onReply(handle, message);
+    } else if (this.#only || this.#parked.length) {
+      this.#parked.push(message);
+    } else {
+      const handler = this.#handlers.get(handle);
+      if (handler) handler(message);
+      else this.refuse(message, mitosError('ERR_MITOS_DISCONNECTED', `Context ${this.id} has no mailbox ${handle}`));
+    }
+  }
+
+  #onReply(handle: number, message: Buffer): void {
+    const pending = this.#pending.get(handle);
+    if (!pending || pending.dst !== srcOf(message)) return;
+    this.#pending.delete(handle);
+    if ((message[2] as number) & DEAD) pending.onDead(fromReason(jsonOf(message)));
+    else pending.onReply(message);
+  }
+
+  #onNotice(notice: TreeNotice): void {
+    if (!notice) return;
+    if (notice.kind === 'gone') {
+      this.#bulk.forget(notice);
+      this.#assembler.forget(notice);
+      this.onTree(notice);
+      for (const [handle, pending] of this.#pending) {
+        if (!holds(notice, pending.dst)) continue;
+        this.#pending.delete(handle);
+        pending.onDead(fromReason(notice.reason));
+      }
+    } else {
+      this.onTree(notice);
+    }
+  }
+
+  /** Ends every request with `reason`: nothing will come any more. */
+  abandon(reason: Reason): void {
+    for (const [handle, pending] of this.#pending) {
+      this.#pending.delete(handle);
+      pending.onDead(fromReason(reason));
+    }
+  }
+}

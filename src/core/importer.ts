@@ -1,0 +1,436 @@
+/**
+ * Evaluates modules in a context. It never resolves anything: every module arrives with its table of dependencies, and what the table lacks is
+ * asked of the host. Rules of ES modules are kept by running each module as a generator in two steps, as engines do:
+ * 1. link: hoist functions, ask for the namespaces of the static imports (`$mitos.i`), define exports (`$mitos.e`), yield;
+ * 2. evaluate: dependencies first, then the body. Only a graph with top-level await becomes asynchronous.
+ * The code sees one name, `$mitos`: `i` import, `e` export, `s` export star, `d` dynamic import, `m` import.meta, `r` require, `h` the scope hook.
+ */
+import { builtinModules, createRequire } from 'module';
+import { dirname } from 'path';
+import { fileURLToPath } from 'url';
+import { Script } from 'vm';
+import { type ErrorCode, mitosError } from './errors.ts';
+import type { Dep, ModuleDef } from './module-batch.ts';
+
+/** What a context asks the master: a specifier as seen from a module, or a module it knows by id only. */
+export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number };
+
+/** The answer: where the query leads, and the modules of its static closure, dependency first. */
+export interface ModuleAnswer {
+  /** Where the query leads. */
+  target: Dep;
+  /** Modules to define; those already known may be left out, and are ignored. */
+  modules: readonly ModuleDef[];
+}
+
+/** What an {@link Importer} needs of the context it runs in. */
+export interface ImporterHost {
+  /** What `mitos:core` gives. */
+  core: object;
+  /** Asks the master. */
+  request(query: ModuleQuery): Promise<ModuleAnswer>;
+  /** Asks the master and blocks this thread until the answer is there. */
+  requestSync(query: ModuleQuery): ModuleAnswer;
+}
+
+type Kind = 'import' | 'require' | 'resolve';
+type Table = Record<string, unknown>;
+type Getter = () => unknown;
+type Accessor = [get: Getter, set?: (value: unknown) => void];
+type Exports = Map<string, Accessor | null>;
+
+/** A module in this context. */
+interface Loaded {
+  def: ModuleDef;
+  ns: Table;
+  /** Static imports, in order. */
+  deps: Loaded[];
+  /** Sources of `export *`. */
+  stars: Exporting[];
+  /** What the code gave to `$mitos.e`: own exports, and names passed on from `[specifier, name]`. */
+  own: Record<string, Getter | Accessor>;
+  passed: Record<string, [specifier: string, name: string]>;
+  /** 0 new, 1 linked, 2 evaluating or evaluated. */
+  state: number;
+  /** The whole static closure is here. */
+  whole?: boolean;
+  /** All exports, once known. */
+  all?: Exports;
+  body?: Iterator<unknown>;
+  /** The `module` of CommonJS. */
+  module?: Table & { exports: unknown; loaded: boolean };
+  /** Boxed, because anything can be thrown. */
+  failure?: [unknown];
+  pending?: Promise<unknown> | undefined;
+  /** The code's `$mitos`. */
+  scope?: Scope;
+}
+type Exporting = Pick<Loaded, 'all'> & Partial<Loaded>;
+interface Scope extends Table {
+  h?: (code: string) => unknown;
+  i(specifier: string): Table;
+}
+
+const load = createRequire('/') as (id: string) => Table;
+const { defineProperty, keys } = Object;
+const isBuiltin = (id: string): boolean => /^node:/.test(id) || builtinModules.indexOf(id) >= 0;
+const has = (object: unknown, key: string): boolean => Object.prototype.hasOwnProperty.call(object, key);
+const isFunction = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === 'function';
+const fileOf = ({ url }: ModuleDef): string => (/^file:/.test(url) ? fileURLToPath(url) : url);
+/** The name under which stack traces show a module: the master maps it back. */
+const scriptName = ({ id, url }: ModuleDef): string => `mitos:${id}/${url.replace(/.*\//, '').replace(/[^\w.-]/g, '_')}`;
+const compile = (def: ModuleDef, head: string): unknown => new Script(`(${head}{${def.code}\n})`, { filename: scriptName(def) }).runInThisContext();
+const getter = (object: Table, key: string, get: Getter, set?: (value: unknown) => void): unknown =>
+  defineProperty(object, key, { enumerable: true, get, set } as PropertyDescriptor);
+
+function walk(start: unknown, path: readonly string[]): unknown {
+  let holder: unknown;
+  let value = start;
+  for (const key of path) {
+    holder = value;
+    if (holder == null || !has(holder, key)) throw mitosError('ERR_MITOS_NOT_CALLABLE', `Cannot call "${path.join('.')}": there is no such function here`);
+    value = (holder as Table)[key];
+  }
+  return path.length > 1 && isFunction(value) ? value.bind(holder) : value;
+}
+
+/** The modules of one context: definitions, instances, and the rules by which they are evaluated. One instance of a module, however it is reached. */
+export class Importer {
+  /** Takes modules in. Nothing is evaluated; a module that is already here stays as it is. */
+  readonly define: (defs: readonly ModuleDef[]) => void;
+  /** Tells whether a module has been defined. */
+  readonly has: (id: number) => boolean;
+  /** The modules that `id` needs statically, as far as they are here, dependency first, itself last. */
+  readonly closure: (id: number) => ModuleDef[];
+  /**
+   * The function that a reference names: `node:os#hostname`, `12#name.of.export`, `12#.name` for a binding that is not exported.
+   * What is found on a class or object is bound to it. The result is a promise only if modules have to be fetched, or await at top level.
+   */
+  readonly resolveRef: (ref: string) => unknown;
+  /** Evaluates a module once and gives its namespace; a promise only if modules have to be fetched, or await at top level. */
+  readonly namespace: (id: number) => unknown;
+  /** The reference of a function that a builtin or an evaluated module exports, if it is one. */
+  readonly refOf: (fn: unknown) => string | undefined;
+
+  /** The id of the module whose `import.meta.url` or `__filename` this is. */
+  readonly idOf: (url: string) => number | undefined;
+
+  // One closure over the tables, not private methods: these cost a WeakSet each where Node 12 has to run it, and names that are not minified.
+  constructor(host: ImporterHost) {
+    const table = new Map<number, Loaded>();
+    const builtins = new Map<string, Table>();
+    /** `require.cache`. Deleting a key makes the next `require` evaluate the module again. */
+    const cache: Table = {};
+
+    const define = (defs: readonly ModuleDef[]): void => {
+      for (const def of defs) {
+        if (!table.has(def.id)) table.set(def.id, { def, ns: Object.create(null) as Table, deps: [], stars: [], own: {}, passed: {}, state: 0 });
+      }
+    };
+
+    const idOf = (url: string): number | undefined => {
+      let found: number | undefined;
+      table.forEach(({ def }, id) => (found = found || (def.url === url || fileOf(def) === url ? id : undefined)));
+      return found;
+    };
+
+    /** Visits what `id` needs statically, dependency first; gives the ids that are not here. */
+    const visit = (id: Dep, done: (loaded: Loaded) => void, seen: Set<Dep>, missing: number[]): number[] => {
+      const loaded = table.get(id as number);
+      if (typeof id === 'number' && !seen.has(id)) {
+        seen.add(id);
+        if (!loaded) missing.push(id);
+        else {
+          for (const key of keys(loaded.def.deps)) visit(loaded.def.deps[key] as Dep, done, seen, missing);
+          done(loaded);
+        }
+      }
+      return missing;
+    };
+    const missingFor = (id: number): number | undefined => {
+      if (table.get(id)?.whole) return undefined;
+      const seen: Loaded[] = [];
+      const missing = visit(id, (loaded) => seen.push(loaded), new Set(), []);
+      if (!missing.length) for (const loaded of seen) loaded.whole = true;
+      return missing[0];
+    };
+    const take = ({ modules, target }: ModuleAnswer, wanted?: number): Dep => {
+      define(modules);
+      if (wanted !== undefined && !table.has(wanted)) spaceOf(typeof target === 'object' ? target : { code: 'ERR_MITOS_PROTOCOL', message: `Module ${wanted} did not arrive` });
+      return target;
+    };
+
+    // ---- where a specifier leads
+
+    const keyOf = ({ def }: Loaded, specifier: string, kind: Kind): string => (kind !== 'resolve' && (kind === 'require') !== (def.kind === 'cjs') ? `${kind} ${specifier}` : specifier);
+    const known = (from: Loaded, specifier: string, kind: Kind): Dep | undefined => {
+      const key = keyOf(from, specifier, kind);
+      return has(from.def.deps, key) ? from.def.deps[key] : isBuiltin(specifier) ? specifier : undefined;
+    };
+    const learn = (from: Loaded, specifier: string, kind: Kind, answer: ModuleAnswer): Dep => {
+      const target = take(answer);
+      // The definition may be handed on to children: what was learned here is not a part of it.
+      if (kind !== 'resolve') from.def = { ...from.def, deps: { ...from.def.deps, [keyOf(from, specifier, kind)]: target } };
+      return target;
+    };
+    const ask = (from: Loaded, specifier: string, kind: Kind): Dep =>
+      known(from, specifier, kind) ?? learn(from, specifier, kind, host.requestSync({ from: from.def.id, specifier, kind }));
+
+    /** The namespace of a target that is no module of ours, or the module. Throws what stands in the way. */
+    const spaceOf = (dep: Dep, isRequire?: boolean): Table | Loaded => {
+      if (typeof dep === 'string') return builtin(dep);
+      if (typeof dep === 'object') {
+        const error = mitosError(dep.code as ErrorCode, dep.message);
+        // Packages probe for optional dependencies, and know Node's own code only.
+        if (isRequire && /NOT_F/.test(dep.code)) (error as { code: string }).code = 'MODULE_NOT_FOUND';
+        throw error;
+      }
+      for (let id; (id = missingFor(dep)) !== undefined; ) take(host.requestSync({ id }), id);
+      return table.get(dep) as Loaded;
+    };
+    const isLoaded = (target: Table | Loaded): target is Loaded => table.get((target as { def?: { id?: number } }).def?.id as number) === target;
+
+    const builtin = (name: string): Table => {
+      const id = name.replace(/^node:/, '');
+      let ns = builtins.get(id);
+      if (!ns) {
+        let exports = id === 'mitos:core' ? (host.core as Table) : load(builtinModules.indexOf(id) < 0 ? name : id);
+        if (id === 'module') {
+          const real = exports as { createRequire(file: unknown): unknown };
+          exports = Object.create(exports) as Table;
+          exports['createRequire'] = (file: string | URL) => {
+            const from = idOf(`${file as string}`);
+            return from ? requireOf(table.get(from) as Loaded) : real.createRequire(file);
+          };
+        }
+        ns = { default: exports };
+        for (const key in exports) if (key !== 'default') getter(ns, key, () => exports[key]);
+        builtins.set(id, ns);
+      }
+      return ns;
+    };
+
+    // ---- linking
+
+    const link = (loaded: Loaded, fresh: Loaded[]): void => {
+      if (loaded.state) return;
+      const { def } = loaded;
+      loaded.state = 1;
+      fresh.push(loaded);
+      const attempt = <T>(step: () => T): T | undefined => {
+        try {
+          return step();
+        } catch (error) {
+          loaded.failure = [error];
+          return undefined;
+        }
+      };
+      const filename = fileOf(def);
+      const scope: Scope = (loaded.scope = {
+        i: (specifier: string) =>
+          attempt(() => {
+            const target = spaceOf(ask(loaded, specifier, 'import'));
+            if (!isLoaded(target)) return target;
+            loaded.deps.push(target);
+            link(target, fresh);
+            return target.ns;
+          }) || {},
+        e: (own: Loaded['own'], passed?: Loaded['passed']) => {
+          loaded.own = own;
+          loaded.passed = passed || {};
+        },
+        s: (specifier: string) => {
+          const ns = scope.i(specifier);
+          loaded.stars.push(sourceOf(loaded, specifier) || { all: new Map(keys(ns).map((key): [string, Accessor] => [key, [() => ns[key]]])) });
+        },
+        d: (specifier: unknown) => importFrom(loaded, specifier),
+        m: { dirname: dirname(filename), filename, url: def.url, resolve: (specifier: string) => resolveFrom(loaded, specifier) },
+        r: requireOf(loaded),
+      });
+      if (def.kind === 'inline') scope.i('');
+      else if (def.kind === 'esm') {
+        attempt(() => {
+          const make = compile(def, `${def.async ? 'async ' : ''}function*($mitos)`) as (scope: object) => Iterator<unknown>;
+          const step = (loaded.body = make(scope)).next() as unknown;
+          // Of an async generator: it can only fail here if its own first lines do.
+          if (step instanceof Promise) step.catch((error) => (loaded.failure = [error]));
+        });
+      } else {
+        loaded.own = { default: () => loaded.module?.exports };
+        for (const name of def.names || []) if (name !== 'default') loaded.own[name] = () => (loaded.module?.exports as Table | null | undefined)?.[name];
+      }
+    };
+    const sourceOf = (loaded: Loaded, specifier: string): Loaded | undefined => table.get(known(loaded, specifier, 'import') as number);
+
+    /** All that a module exports; null for a name that two `export *` give differently. */
+    const exportsOf = (loaded: Exporting, path: readonly Exporting[]): Exports => {
+      if (loaded.all) return loaded.all;
+      const all: Exports = new Map();
+      if (path.indexOf(loaded) >= 0) return all;
+      const inside = path.concat(loaded);
+      const { own, passed, stars } = loaded as Loaded;
+      for (const key of keys(own)) all.set(key, isFunction(own[key]) ? [own[key]] : (own[key] as Accessor));
+      for (const key of keys(passed)) {
+        const [specifier, name] = passed[key] as [string, string];
+        const source = sourceOf(loaded as Loaded, specifier);
+        all.set(key, (source && exportsOf(source, inside).get(name)) || [() => ((source ? source.ns : (loaded as Required<Loaded>).scope.i(specifier)) as Table)[name]]);
+      }
+      const direct = new Set(all.keys());
+      for (const star of stars) {
+        exportsOf(star, inside).forEach((accessor, key) => {
+          const there = all.get(key);
+          if (key !== 'default' && !direct.has(key)) all.set(key, there === undefined || (there && accessor && there[0] === accessor[0]) ? accessor : null);
+        });
+      }
+      if (!path.length) loaded.all = all;
+      return all;
+    };
+
+    const start = (loaded: Loaded): Promise<unknown> | undefined => {
+      const fresh: Loaded[] = [];
+      link(loaded, fresh);
+      for (const one of fresh) {
+        const all = exportsOf(one, []);
+        defineProperty(one.ns, Symbol.toStringTag, { value: 'Module' });
+        for (const key of Array.from(all.keys()).sort()) {
+          const accessor = all.get(key);
+          if (accessor) getter(one.ns, key, accessor[0], accessor[1]);
+        }
+        if (one.def.names || one.def.kind === 'esm') Object.preventExtensions(one.ns);
+      }
+      return run(loaded);
+    };
+
+    // ---- evaluating
+
+    /** Evaluates dependencies, then the module. Throws, and goes on throwing, what the module threw. */
+    const run = (loaded: Loaded): Promise<unknown> | undefined => {
+      if (loaded.failure) throw loaded.failure[0];
+      if (loaded.state > 1) return loaded.pending;
+      loaded.state = 2;
+      const fail = (error: unknown): never => {
+        loaded.failure = [error];
+        throw error;
+      };
+      try {
+        const waits = loaded.deps.map(run).filter((wait) => wait);
+        const finish = (): unknown => evaluate(loaded);
+        if (!waits.length && !loaded.def.async) finish();
+        else {
+          loaded.pending = (waits.length ? Promise.all(waits).then(finish) : (finish() as Promise<unknown>)).then(() => (loaded.pending = undefined), fail);
+          loaded.pending.catch(() => {});
+        }
+      } catch (error) {
+        fail(error);
+      }
+      return loaded.pending;
+    };
+
+    const evaluate = (loaded: Loaded): unknown => {
+      const { def, ns, scope } = loaded as Required<Loaded>;
+      if (def.kind === 'esm') return (loaded.body as Iterator<unknown>).next();
+      if (def.kind === 'inline') {
+        ns['default'] = (loaded.deps[0] as Loaded).scope?.h?.(`${def.code}\n//# sourceURL=${scriptName(def)}`);
+        return undefined;
+      }
+      const filename = fileOf(def);
+      const path = dirname(filename);
+      const require = scope['r'];
+      const module: Required<Loaded>['module'] = (loaded.module = { id: filename, path, exports: {}, filename, loaded: false, children: [], paths: [], require });
+      cache[filename] = module;
+      if (def.kind === 'json') module.exports = JSON.parse(def.code) as object;
+      else {
+        const fn = compile(def, 'function(exports,require,module,__filename,__dirname,$mitos)') as (...args: unknown[]) => void;
+        fn.call(module.exports, module.exports, require, module, filename, path, scope);
+      }
+      module.loaded = true;
+      // Without a list of names, those of the object are as good.
+      if (!def.names && module.exports) for (const key of keys(module.exports as Table)) if (!has(ns, key)) getter(ns, key, () => (module.exports as Table)[key]);
+      return undefined;
+    };
+
+    // ---- what code calls
+
+    const requireOf = (from: Loaded): unknown =>
+      Object.assign((specifier: string) => requireFrom(from, specifier), {
+        resolve: (specifier: string) => resolveFrom(from, specifier).replace(/^file:.*/, (url) => fileURLToPath(url)),
+        cache,
+      });
+
+    const requireFrom = (from: Loaded, specifier: string): unknown => {
+      if (typeof specifier !== 'string') throw new TypeError('The "id" argument must be of type string');
+      let target = spaceOf(ask(from, specifier, 'require'), true);
+      if (!isLoaded(target)) return target['default'];
+      const { def } = target;
+      if (target.module && !has(cache, fileOf(def))) {
+        table.delete(def.id);
+        define([def]);
+        target = table.get(def.id) as Loaded;
+      }
+      if (start(target)) throw Object.assign(new Error(`Cannot require "${specifier}": it awaits at top level; use import()`), { code: 'ERR_REQUIRE_ASYNC_MODULE' });
+      return target.module ? target.module.exports : has(target.ns, 'module.exports') ? target.ns['module.exports'] : target.ns;
+    };
+
+    const resolveFrom = (from: Loaded, specifier: string): string => {
+      const dep = ask(from, specifier, 'resolve');
+      const target = typeof dep === 'number' && !table.has(dep) ? take(host.requestSync({ id: dep }), dep) : dep;
+      return typeof target === 'string' ? target : ((typeof target === 'number' ? table.get(target) : spaceOf(target, true)) as Loaded).def.url;
+    };
+
+    const importFrom = async (from: Loaded, name: unknown): Promise<unknown> => {
+      const specifier = `${name as string}`;
+      const dep = known(from, specifier, 'import') ?? learn(from, specifier, 'import', await host.request({ from: from.def.id, specifier, kind: 'import' }));
+      return typeof dep === 'number' ? namespace(dep) : spaceOf(dep);
+    };
+
+    const namespace = (id: number): unknown => {
+      const missing = missingFor(id);
+      if (missing !== undefined) {
+        return host.request({ id: missing }).then((answer) => {
+          take(answer, missing);
+          return namespace(id);
+        });
+      }
+      const loaded = table.get(id) as Loaded;
+      const pending = start(loaded);
+      return pending ? pending.then(() => loaded.ns) : loaded.ns;
+    };
+
+    this.define = define;
+    this.idOf = idOf;
+    this.has = (id) => table.has(id);
+    this.closure = (id) => {
+      const out: ModuleDef[] = [];
+      visit(id, (loaded) => out.push(loaded.def), new Set(), []);
+      return out;
+    };
+    this.namespace = namespace;
+    this.resolveRef = (ref) => {
+      const [, id, rest] = /^(.*?)#(.*)/.exec(ref) as unknown as [string, string, string];
+      const path = rest.split('.');
+      if (!(+id >= 0)) return walk(id === 'globalThis' ? globalThis : builtin(id), path);
+      const ns = namespace(+id);
+      const find = (value: unknown): unknown => {
+        if (path[0]) return walk(value, path);
+        const name = path[1] as string;
+        return walk({ [name]: table.get(+id)?.scope?.h?.(name) }, path.slice(1));
+      };
+      return ns instanceof Promise ? ns.then(find) : find(ns);
+    };
+    this.refOf = (fn) => {
+      let ref: string | undefined;
+      const search = (id: string | number, ns: Table): void => {
+        for (const key of keys(ns)) {
+          try {
+            if (ns[key] === fn) ref = ref || `${id}#${key}`;
+          } catch {
+            // Not initialised yet.
+          }
+        }
+      };
+      builtins.forEach((ns, id) => search(`node:${id}`, ns));
+      table.forEach(({ ns, state }, id) => state > 1 && search(id, ns));
+      return ref;
+    };
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The core: what every context starts with. It is bundled into one text, the preamble, which the first stage evaluates; `boot`
+ * is its entry there, `start` in the threads of such a process. What bundles that come later need of it they import from
+ * `mitos:core`: the exports of this module and, on the user's side, of `user.ts`.
+ *
+ * Boot: read the parent's greeting (one frame) and the user's side (so many bytes as the greeting says) from fd 3, tidy up the
+ * process, then run hop and user's side, on two threads or on one, and greet back.
+ */
+import { receiveMessageOnPort, workerData } from 'worker_threads';
+import { brotliDecompressSync } from 'zlib';
+import type { ChildConfig, LifeNotice } from './config.ts';
+import { describe } from './describe.ts';
+import { closeStrayDescriptors, IN, OUT, readExactly, rest, tryRead } from './descriptors.ts';
+import { fdTransport } from './fd-transport.ts';
+import { HELLO } from './handles.ts';
+import { evaluate, Hop, type Sources } from './hop.ts';
+import { pumpOf, startIoThread, type ThreadData } from './io-thread.ts';
+import { FrameLink, PortTransport } from './port-transport.ts';
+import type { Stream } from './stream.ts';
+import type { UserSide } from './user-side.ts';
+import { CONTROL, HEADER, jsonFrame, jsonOf, VERSION } from './wire.ts';
+
+export { systemClock } from './clock.ts';
+export * from './errors.ts';
+export { SocketTransport } from './fd-transport.ts';
+export { PortTransport } from './port-transport.ts';
+export { threadSource } from './hop.ts';
+export { fromReason, toReason } from './reason.ts';
+export { FIRST_PAGED_ID, holds, PAGE } from './route-table.ts';
+export * from './wire.ts';
+
+/** What this thread is, once it runs; for the layers that are sent later. */
+export const self: { user?: UserSide; hop?: Hop } = {};
+
+/** What the user's side exports. */
+interface UserModule {
+  createUser(config: ChildConfig, sendFrame: (frame: Buffer) => void, pump: () => boolean, core: object): UserSide;
+  endUser(user: UserSide, graceMs: number): void;
+  flushUser(user: UserSide, pump: () => boolean): void;
+}
+
+const core = module.exports as object;
+
+/** Starts this process as a context. `text` is the source of this very module, `packed` the same as it came. */
+export function boot(text: string, packed: Buffer): void {
+  const header = readExactly(HEADER);
+  const config = jsonOf(Buffer.concat([header, readExactly(header.readUInt32BE(24))])) as ChildConfig;
+  const packedUser = readExactly(config.userBytes);
+  const sources = { core: text, user: brotliDecompressSync(packedUser).toString(), packedCore: packed, packedUser };
+  closeStrayDescriptors();
+  process.title = config.title;
+  if (config.env) Object.assign(process.env, config.env);
+  if (config.cwd) process.chdir(config.cwd);
+  process.on('SIGUSR1', () => {});
+  if (config.isThreadless) bootThreadless(config, sources);
+  else bootThreaded(config, sources);
+}
+
+/** Starts a thread of a context, from its {@link ThreadData}. */
+export function start(): void {
+  const data = workerData as ThreadData;
+  if (data.mitos === 'io') runIo(data);
+  else runWorkerContext(data);
+}
+
+function bootThreadless(config: ChildConfig, sources: Sources): void {
+  const chunk = Buffer.allocUnsafe(65536);
+  const hop = runHere(config, sources, (parent) => {
+    const size = tryRead(chunk, 0);
+    if (size > 0) parent.feed(Buffer.from(chunk.subarray(0, size)));
+    return size !== 0;
+  });
+  hop.attachParent(fdTransport(IN, OUT));
+  greet(hop);
+}
+
+function runWorkerContext({ config, port, sources }: ThreadData): void {
+  const hop = runHere(config, sources, (parent) => {
+    const received = receiveMessageOnPort(port) as { message: Uint8Array } | undefined;
+    if (received) parent.feed(Buffer.from(received.message));
+    else rest();
+    return true;
+  });
+  hop.attachParent(new PortTransport(port));
+  greet(hop);
+}
+
+/** Hop and user's side on this thread. `read` feeds the parent's stream while the loop stands still. */
+function runHere(config: ChildConfig, sources: Sources, read: (parent: Stream) => boolean): Hop {
+  const { createUser, endUser } = evaluate(sources.user, core) as UserModule;
+  const hop = new Hop(config, sources, core, {
+    deliver: (frame) => user.endpoint.receive(frame),
+    onOrphan: () => endUser(user, 0),
+    onShutdown: (graceMs) => endUser(user, graceMs),
+  });
+  const pump = (): boolean => {
+    const { parent } = hop.router;
+    if (parent) parent.flush();
+    return parent !== undefined && read(parent);
+  };
+  const user = createUser(config, (frame) => hop.router.route(frame, undefined), pump, core);
+  self.hop = hop;
+  self.user = user;
+  process.on('exit', () => {
+    if (hop.router.parent) hop.router.parent.flush();
+  });
+  return hop;
+}
+
+function bootThreaded(config: ChildConfig, sources: Sources): void {
+  const { worker, port, wake } = startIoThread(config, sources, []);
+  worker.on('error', (error: Error) => {
+    process.stderr.write(`mitos: the I/O thread failed: ${error.stack || error}\n`);
+    process.exit(70);
+  });
+  const { createUser, endUser, flushUser } = evaluate(sources.user, core) as UserModule;
+  const link = new FrameLink(
+    port,
+    wake,
+    (frame) => user.endpoint.receive(frame),
+    (notice: LifeNotice) => endUser(user, notice.graceMs),
+  );
+  const user = createUser(config, (frame) => link.send(frame), pumpOf(link, wake, Infinity), core);
+  self.user = user;
+  process.on('exit', () => flushUser(user, pumpOf(link, wake, 250)));
+}
+
+/** The I/O thread: routing goes on whatever the user's thread does, and the process ends when the parent is gone. */
+function runIo({ config, port, wake, sources, bundles }: ThreadData): void {
+  const end = (graceMs: number, untilMs: number): void => {
+    port.postMessage({ graceMs });
+    setTimeout(die, untilMs);
+  };
+  const hop = new Hop(config, sources, core, {
+    deliver: (frame) => link.send(frame),
+    onOrphan: () => end(0, 500),
+    onShutdown: (graceMs) => end(graceMs, graceMs + 200),
+  });
+  const link = new FrameLink(port, wake, (frame) => hop.router.route(frame, undefined), () => {});
+  self.hop = hop;
+  for (const bundle of bundles) hop.install(bundle);
+  if (!config.ancestors.length) return;
+  hop.attachParent(fdTransport(IN, OUT));
+  greet(hop);
+}
+
+function greet(hop: Hop): void {
+  const parent = hop.router.parent as Stream;
+  parent.send(jsonFrame(CONTROL, parent.peerId, hop.config.id, HELLO, 0, { v: VERSION, ...describe() }));
+}
+
+/** Ends this process and the programs it started (when it leads their group), whatever its main thread does. */
+function die(): void {
+  try {
+    process.kill(-process.pid, 'SIGKILL');
+  } catch {
+    // not the leader of a group
+  }
+  process.kill(process.pid, 'SIGKILL');
+}

@@ -1,0 +1,92 @@
+/**
+ * Modules on the wire. A batch is one compressed stream, so that sources share a dictionary and metadata costs next to nothing:
+ * u32 inflated size, then brotli of: u32 length of the JSON table, the table, all sources joined. A row of the table is
+ * `[id, kind, url, characters, deps, names?]`, where kind = index in KINDS * 2 + (has top-level await).
+ */
+import { brotliCompressSync, brotliDecompressSync, constants } from 'zlib';
+import { mitosError } from './errors.ts';
+
+/** Where an import leads: a module id, a builtin (`node:fs`, `mitos:core`), or the reason why it cannot be had. */
+export type Dep = number | string | { code: string; message: string };
+
+/** How a module's code is evaluated; `inline` is one expression evaluated in the scope of module `deps['']`. */
+export type ModuleKind = 'esm' | 'cjs' | 'json' | 'inline';
+
+/** One module, ready to be evaluated by an {@link Importer}. */
+export interface ModuleDef {
+  /** Given by the master, opaque to everyone else. */
+  id: number;
+  /** What `import.meta.url` says. */
+  url: string;
+  /** How `code` is evaluated. */
+  kind: ModuleKind;
+  /** The code, in the form its kind asks for. */
+  code: string;
+  /** Specifier to target. Builtins by their plain name are left out; `'require ' + specifier` where an ES module requires. */
+  deps: Record<string, Dep>;
+  /** The module's own code awaits at top level. */
+  async?: boolean;
+  /** CommonJS: the names an ES module may import, where known. */
+  names?: readonly string[];
+}
+
+const KINDS: readonly ModuleKind[] = ['esm', 'cjs', 'json', 'inline'];
+
+type Row = [id: number, kind: number, url: string, length: number, deps: Record<string, Dep>, names?: readonly string[]];
+
+const protocol = (what: string): Error => mitosError('ERR_MITOS_PROTOCOL', `Cannot read a batch of modules: ${what}`);
+
+/** Packs modules into one compressed batch. */
+export function packModules(defs: readonly ModuleDef[]): Buffer {
+  const rows = defs.map((def): Row => {
+    const row: Row = [def.id, KINDS.indexOf(def.kind) * 2 + (def.async ? 1 : 0), def.url, def.code.length, def.deps];
+    if (def.names) row.push(def.names);
+    return row;
+  });
+  const table = Buffer.from(JSON.stringify(rows));
+  const plain = Buffer.concat([Buffer.alloc(4), table, Buffer.from(defs.map((def) => def.code).join(''))]);
+  plain.writeUInt32BE(table.length, 0);
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(plain.length, 0);
+  // Measured: quality 9 is 6 % smaller than 5 and takes 20 ms a MB more; 11 is worth its time only for what is tiny.
+  const quality = plain.length < 8192 ? 11 : plain.length < 1048576 ? 9 : 5;
+  return Buffer.concat([
+    head,
+    brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } }),
+  ]);
+}
+
+/**
+ * Reads a batch. Never inflates more than the batch declares, and never more than `maxBytes`.
+ *
+ * Throws `ERR_MITOS_LIMIT` for a batch that declares more, `ERR_MITOS_PROTOCOL` for anything that is not a batch.
+ */
+export function unpackModules(data: Buffer, maxBytes: number): ModuleDef[] {
+  if (data.length < 8) throw protocol('it is too short');
+  const size = data.readUInt32BE(0);
+  if (size > maxBytes) throw mitosError('ERR_MITOS_LIMIT', `Cannot read a batch of modules: ${size} bytes declared, the limit is ${maxBytes}`);
+  let plain: Buffer;
+  let rows: unknown;
+  let end = 0;
+  try {
+    plain = brotliDecompressSync(data.subarray(4), { maxOutputLength: size || 1 });
+    end = plain.readUInt32BE(0) + 4;
+    rows = JSON.parse(plain.toString('utf8', 4, end));
+  } catch (error) {
+    throw protocol((error as Error).message);
+  }
+  if (plain.length !== size || !Array.isArray(rows)) throw protocol('it is not of the declared form');
+  const sources = plain.toString('utf8', end);
+  let at = 0;
+  return (rows as Row[]).map((row) => {
+    const [id, kind, url, length, deps, names] = row;
+    const name = KINDS[kind >> 1];
+    if (!(id >= 0 && name && length >= 0 && at + length <= sources.length && typeof url === 'string' && deps && typeof deps === 'object')) {
+      throw protocol('a row of its table is not valid');
+    }
+    const def: ModuleDef = { id, url, kind: name, code: sources.slice(at, (at += length)), deps };
+    if (kind & 1) def.async = true;
+    if (names) def.names = names;
+    return def;
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * The user's side of a context: mailboxes, modules and the functions that run here. Attached to the hop directly
+ * (threadless) or by a {@link FrameLink} (threaded).
+ */
+import { systemClock } from './clock.ts';
+import type { ChildConfig } from './config.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Endpoint } from './endpoint.ts';
+import { errorToText } from './error-text.ts';
+import { mitosError } from './errors.ts';
+import { GET_MODULE, LOAD, LOG } from './handles.ts';
+import { Importer, type ModuleAnswer } from './importer.ts';
+import { LiveValues } from './live.ts';
+import { type LogData, type LogLevel, LogLimiter, type LogSource } from './log.ts';
+import { type Dep, type ModuleDef, unpackModules } from './module-batch.ts';
+import { authOf, type ContextId, dataOf, MASTER } from './wire.ts';
+
+/** Everything in a context that user code can touch. */
+export class UserSide {
+  readonly config: ChildConfig;
+  readonly endpoint: Endpoint;
+  readonly live: LiveValues;
+  readonly importer: Importer;
+  readonly dispatcher: Dispatcher;
+  readonly #limiter: LogLimiter;
+  readonly #urls: Map<string, number> = new Map();
+
+  /**
+   * @param sendFrame Passes a frame to the hop.
+   * @param pump Blocks until frames came in and were given to the endpoint; false when none can come any more.
+   */
+  constructor(config: ChildConfig, sendFrame: (frame: Buffer) => void, pump: () => boolean, core: object) {
+    this.config = config;
+    const endpoint = new Endpoint(config.id, config.ancestors, config.limits, sendFrame);
+    this.endpoint = endpoint;
+    this.live = new LiveValues(endpoint);
+    this.importer = new Importer({
+      core,
+      request: (query) => endpoint.request(MASTER, GET_MODULE, query).then((reply) => this.#readAnswer(reply)),
+      requestSync: (query) => this.#readAnswer(endpoint.requestSync(MASTER, GET_MODULE, query, pump)),
+    });
+    this.dispatcher = new Dispatcher(endpoint, this.live, this.importer);
+    this.dispatcher.onNotifyError = (caller, error) => {
+      endpoint.sendJson(caller, LOG, 0, { id: config.id, source: 'mitos', level: 'error', text: errorToText(error) });
+    };
+    this.#limiter = new LogLimiter(config.limits, systemClock, (data: LogData) => endpoint.sendJson(MASTER, LOG, 0, data));
+    this.live.makeContext = (id, name, apiModule) => this.#makeContext(id, name, apiModule);
+    endpoint.onTree = (notice) => {
+      if (notice.kind !== 'gone') return;
+      const { code, message } = notice.reason;
+      this.live.channels.onGone(notice, mitosError(code, message));
+    };
+    endpoint.on(LOAD, (message) => {
+      if (endpoint.obeys(authOf(message))) this.#define(unpackModules(dataOf(message), config.limits.maxModuleBytes));
+    });
+  }
+
+  /** Sends a log record to the master. */
+  log(source: LogSource, level: LogLevel, text: string): void {
+    this.#limiter.push({ id: this.config.id, source, level, text });
+  }
+
+  /** Reads the answer to a question about modules, and takes in the modules that came with it. */
+  takeAnswer(reply: Buffer): Dep {
+    const { target, modules } = this.#readAnswer(reply);
+    this.#define(modules);
+    return target;
+  }
+
+  /** The id of a module of this context, by its URL. */
+  moduleAt(url: string): number | undefined {
+    return this.#urls.get(url);
+  }
+
+  #define(modules: readonly ModuleDef[]): void {
+    for (const { url, id } of modules) this.#urls.set(url, id);
+    this.importer.define(modules);
+  }
+
+  /** The Context class lives in a module of its own, which the sender has sent ahead. */
+  #makeContext(id: ContextId, name: string, apiModule: number | undefined): unknown {
+    const first = this.live.makeContext;
+    if (apiModule !== undefined) {
+      this.live.apiModule = apiModule;
+      this.importer.namespace(apiModule);
+    }
+    return this.live.makeContext === first ? undefined : this.live.makeContext(id, name, apiModule);
+  }
+
+  /** u16 length of the target, the target as JSON, and a batch of modules if there are any. */
+  #readAnswer(reply: Buffer): ModuleAnswer {
+    const data = dataOf(reply);
+    const end = 2 + data.readUInt16BE(0);
+    return {
+      target: JSON.parse(data.toString('utf8', 2, end)) as Dep,
+      modules: end < data.length ? unpackModules(data.subarray(end), this.config.limits.maxModuleBytes) : [],
+    };
+  }
+}

@@ -1,0 +1,21 @@
+/** mitos: runs a program's own TypeScript functions on other machines, user accounts and containers. */
+export type { CallOptions } from './api/calls.ts';
+export { CallChain } from './api/chain.ts';
+export { Context, type ContextEvents, type DisconnectReason, type LogRecord } from './api/context.ts';
+export { ContextPromise } from './api/context-promise.ts';
+export * from './api/exec.ts';
+export * from './api/group.ts';
+export type { CallResult, CallScope } from './api/operations.ts';
+export type { ConnectOptions, LocalOptions, WorkerOptions } from './api/options.ts';
+export type { Remote } from './api/remote.ts';
+export * from './api/select.ts';
+export { type Self, self } from './api/self.ts';
+export { Receiver, Sender, type WaitOptions } from './core/channel.ts';
+export type { ContextInfo } from './core/config.ts';
+export * from './core/errors.ts';
+export { DEFAULT_LIMITS, type Limits } from './core/limits.ts';
+export type { LogLevel, LogSource } from './core/log.ts';
+export { Secret } from './core/secret.ts';
+export type { KeepAlive } from './core/stream.ts';
+export { main, type ModuleMark } from './master/main-function.ts';
+export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';

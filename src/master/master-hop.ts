@@ -1,0 +1,60 @@
+/** The hop side of a master: on the program's own thread, or on a thread of its own. */
+import { Connector } from '../parent/connector.ts';
+import type { ChildConfig } from '../core/config.ts';
+import { startIoThread, pumpOf, type IoThread } from '../core/io-thread.ts';
+import { Hop, type Sources } from '../core/hop.ts';
+import { FrameLink } from '../core/port-transport.ts';
+import { CORE, CORE_BROTLI, PARENT, PARENT_BROTLI, USER, USER_BROTLI } from '../generated/bundles.ts';
+import { local } from '../methods/local.ts';
+import { worker } from '../methods/worker.ts';
+
+/** The texts that make a context. */
+export const SOURCES: Sources = {
+  core: CORE,
+  user: USER,
+  packedCore: Buffer.from(CORE_BROTLI, 'base64'),
+  packedUser: Buffer.from(USER_BROTLI, 'base64'),
+};
+
+/** What is sent to contexts on first need. */
+export const BUNDLES: ReadonlyMap<string, Buffer> = new Map([['parent', Buffer.from(PARENT_BROTLI, 'base64')]]);
+
+/** The way from a master's endpoint to its streams. */
+export interface MasterHop {
+  /** Takes a frame of the endpoint. */
+  send(frame: Buffer): void;
+  /** Blocks for frames; only where the hop has a thread of its own. */
+  pump: (() => boolean) | undefined;
+  /** Counters, where they can be had at once. */
+  stats: (() => ReturnType<Hop['router']['stats']>) | undefined;
+  /** Lets go of everything. Children are gone by then. */
+  close(): Promise<void>;
+}
+
+/** The hop on this thread. `deliver` takes frames for the endpoint. */
+export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void): MasterHop {
+  const hop = new Hop(config, SOURCES, {}, { deliver, onOrphan: () => {}, onShutdown: () => {} });
+  hop.parentLayer = new Connector(hop, { local, worker });
+  return {
+    send: (frame) => hop.router.route(frame, undefined),
+    pump: undefined,
+    stats: () => hop.router.stats(),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The hop on a thread of its own. */
+export function createThreadedHop(config: ChildConfig, deliver: (frame: Buffer) => void, onCrash: (error: Error) => void): MasterHop {
+  const thread: IoThread = startIoThread(config, SOURCES, [PARENT]);
+  thread.worker.on('error', onCrash);
+  const link = new FrameLink(thread.port, thread.wake, deliver, () => {});
+  return {
+    send: (frame) => link.send(frame),
+    pump: pumpOf(link, thread.wake, 5000),
+    stats: undefined,
+    close: async () => {
+      thread.port.close();
+      await thread.worker.terminate();
+    },
+  };
+}

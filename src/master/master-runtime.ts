@@ -1,0 +1,174 @@
+/** The runtime of the master: everything can be answered here, at once. */
+import type { Context, LogRecord } from '../api/context.ts';
+import { openContext } from '../api/context-promise.ts';
+import { ContextRegistry } from '../api/registry.ts';
+import type { AnyFunction, Runtime } from '../api/runtime.ts';
+import { runAs } from '../api/self.ts';
+import { systemClock } from '../core/clock.ts';
+import type { ChildConfig } from '../core/config.ts';
+import { describe } from '../core/describe.ts';
+import { Endpoint } from '../core/endpoint.ts';
+import { ChannelError, mitosError } from '../core/errors.ts';
+import { BUNDLE, LOG, STATS } from '../core/handles.ts';
+import type { Hop } from '../core/hop.ts';
+import { LiveValues } from '../core/live.ts';
+import { type LogData, LogLimiter, type LogLevel } from '../core/log.ts';
+import { toReason } from '../core/reason.ts';
+import { CONTROL, type ContextId, HEADER, jsonOf, srcOf } from '../core/wire.ts';
+import { API, EXEC } from '../generated/bundles.ts';
+import { isLoud, type Logger, printRecord } from './logger.ts';
+import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
+import { ModuleGraph } from './module-graph.ts';
+import { Responder } from './responder.ts';
+
+/** What a master's runtime is made of. */
+export interface MasterOptions {
+  config: ChildConfig;
+  isThreaded: boolean;
+  logger: Logger | false | undefined;
+  logLevel: LogLevel | 'silent';
+  emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
+}
+
+const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error'];
+const LOG_SOURCES: readonly string[] = ['stdout', 'stderr', 'console', 'mitos'];
+
+/** The process of a master. */
+export class MasterRuntime implements Runtime {
+  readonly endpoint: Endpoint;
+  readonly live: LiveValues;
+  readonly registry: ContextRegistry;
+  readonly open: Runtime['open'] = openContext;
+  readonly self: Context;
+  readonly graph: ModuleGraph;
+  readonly responder: Responder;
+  readonly #options: MasterOptions;
+  readonly #hop: MasterHop;
+  readonly #limiters: WeakMap<Context, LogLimiter> = new WeakMap();
+  readonly #withParentLayer: WeakSet<Context> = new WeakSet();
+  #lastId: ContextId = 0;
+  #isClosed = false;
+
+  constructor(options: MasterOptions) {
+    this.#options = options;
+    const { config } = options;
+    const deliver = (frame: Buffer): void => this.endpoint.receive(frame);
+    this.#hop = options.isThreaded ? createThreadedHop(config, deliver, (error) => this.#onCrash(error)) : createHop(config, deliver);
+    this.endpoint = new Endpoint(config.id, [], config.limits, (frame) => this.#hop.send(frame));
+    this.live = new LiveValues(this.endpoint);
+    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules: { 'mitos:exec': { code: EXEC } } });
+    this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
+    this.responder.onModule = (module) => options.emit('module', module);
+    this.registry = new ContextRegistry(this);
+    this.self = this.registry.obtain(0, config.name, null, 'master');
+    this.self.markConnected(describe());
+    this.registry.onChange = (event, context) => options.emit(event, context);
+    this.live.makeContext = (id, name) => this.registry.get(id) || this.registry.obtain(id, name, null, '');
+    this.live.onContextSent = (dst) => this.#sendApi(dst);
+    this.endpoint.onTree = (notice) => {
+      if (notice.kind === 'gone') this.responder.forget(notice);
+      this.registry.onTree(notice);
+    };
+    this.endpoint.on(LOG, (message) => this.#onLog(message));
+  }
+
+  identify(fn: AnyFunction): string {
+    return this.graph.identify(fn);
+  }
+
+  resolveModule(specifier: string, from: string): number | string {
+    return this.graph.addEntry(specifier, from);
+  }
+
+  serviceModule(name: string): number {
+    return this.graph.internalModule(name);
+  }
+
+  sendModules(dst: ContextId, ref: string): void {
+    this.responder.send(dst, ref);
+  }
+
+  /** A context that is handed on needs its class there. */
+  #sendApi(dst: ContextId): void {
+    this.live.apiModule ??= this.graph.internalModule('mitos:api');
+    if (dst !== this.endpoint.id) this.responder.send(dst, `${this.live.apiModule}#`);
+  }
+
+  allocateId(): ContextId {
+    return ++this.#lastId;
+  }
+
+  sendParentLayer(dst: ContextId): void {
+    const context = this.registry.get(dst);
+    if (!context || context === this.self || this.#withParentLayer.has(context)) return;
+    this.#withParentLayer.add(context);
+    const bundle = BUNDLES.get('parent') as Buffer;
+    this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL);
+  }
+
+  mapStack(stack: string): string {
+    return this.graph.mapStack(stack);
+  }
+
+  /** Counters of the links of the master. */
+  streamStats(): ReturnType<Hop['router']['stats']> {
+    if (this.#isClosed) return [];
+    if (this.#hop.stats) return this.#hop.stats();
+    const reply = this.endpoint.requestSync(this.endpoint.id, STATS, null, this.#hop.pump as () => boolean);
+    return jsonOf(reply) as ReturnType<Hop['router']['stats']>;
+  }
+
+  /** Passes on a record; those about one context are limited, whoever sends them. */
+  log(data: LogData): void {
+    const context = this.registry.get(data.id);
+    if (!context) return;
+    let limiter = this.#limiters.get(context);
+    if (!limiter) {
+      limiter = new LogLimiter(this.endpoint.limits, systemClock, (passed) => this.#emitLog(context, passed));
+      this.#limiters.set(context, limiter);
+    }
+    limiter.push(data);
+  }
+
+  #emitLog(context: Context, data: LogData): void {
+    const text = data.source === 'mitos' ? this.mapStack(data.text) : data.text;
+    const record: LogRecord = { context, source: data.source, level: data.level, text, time: Date.now() };
+    context.emit('log', record);
+    this.#options.emit('log', record);
+    const { logger, logLevel } = this.#options;
+    if (logger !== false && isLoud(record, logLevel)) (logger || printRecord)(record);
+  }
+
+  /** Takes a record from below. A context may speak for itself and for those behind it. */
+  #onLog(message: Buffer): void {
+    const data = jsonOf(message) as Partial<LogData> | undefined;
+    const context = data && this.registry.get(Number(data.id));
+    if (!data || !context || !LOG_SOURCES.includes(String(data.source)) || !LEVELS.includes(String(data.level))) return;
+    const src = srcOf(message);
+    for (let at: Context | null = context; at && at.id !== src; at = at.via) if (!at.via) return;
+    this.log({ id: context.id, source: data.source as LogData['source'], level: data.level as LogLevel, text: String(data.text) });
+  }
+
+  runHere(fn: AnyFunction, args: readonly unknown[], signal: AbortSignal | undefined): unknown {
+    return runAs({ caller: 0, signal: signal || new AbortController().signal }, () => fn(...args));
+  }
+
+  /** Ends the tree. */
+  async close(graceMs: number): Promise<void> {
+    const children = this.registry.all().filter((context) => context.via === this.self);
+    const reason = mitosError('ERR_MITOS_SHUTDOWN', 'The router was closed');
+    await Promise.all(children.map((context) => context.end(graceMs)));
+    this.#isClosed = true;
+    for (const context of this.registry.all()) context.markClosed(reason);
+    this.endpoint.abandon(toReason(reason));
+    this.live.channels.onGone({ ids: [], pages: [], all: true }, reason);
+    await this.#hop.close();
+  }
+
+  #onCrash(error: Error): void {
+    const reason = new ChannelError('ERR_MITOS_DISCONNECTED', `The I/O thread failed: ${error.message}`, { cause: error });
+    for (const context of this.registry.all()) context.markClosed(reason);
+    this.endpoint.abandon(toReason(reason));
+    this.#options.emit('error', reason);
+  }
+}

@@ -1,0 +1,65 @@
+/** Node's own resolution, with what TypeScript programs add to it: `.js` that means `.ts`, tsconfig paths, missing extensions. */
+import { builtinModules, createRequire } from 'node:module';
+import { realpathSync } from 'node:fs';
+import { ResolverFactory } from 'oxc-resolver';
+import { langOf } from './strip.ts';
+
+/** How a specifier is asked for. */
+export type RequestKind = 'import' | 'require';
+
+/** Where a specifier leads. */
+export type Resolution = { path: string } | { builtin: string } | { missing: string };
+
+const resolvers = new Map<string, ResolverFactory>();
+
+function resolverFor(kind: RequestKind, isTs: boolean): ResolverFactory {
+  const name = `${kind} ${isTs}`;
+  let resolver = resolvers.get(name);
+  if (!resolver) {
+    // From TypeScript, "./x.js" is x.ts where there is one; from JavaScript, what is written comes first.
+    const both = (js: string, ...ts: string[]): string[] => (isTs ? [...ts, js] : [js, ...ts]);
+    resolver = new ResolverFactory({
+      conditionNames: kind === 'import' ? ['node', 'import', 'module-sync', 'node-addons'] : ['node', 'require', 'module-sync', 'node-addons'],
+      extensions: [...both('.js', '.ts', '.tsx', '.jsx'), '.json', '.node', '.mjs', '.cjs', '.mts', '.cts'],
+      extensionAlias: {
+        '.js': both('.js', '.ts', '.tsx', '.jsx'),
+        '.mjs': both('.mjs', '.mts'),
+        '.cjs': both('.cjs', '.cts'),
+        '.jsx': both('.jsx', '.tsx'),
+      },
+      mainFields: ['main'],
+      tsconfig: 'auto',
+      symlinks: true,
+    });
+    resolvers.set(name, resolver);
+  }
+  return resolver;
+}
+
+/** True for the name of a builtin of this Node, with or without `node:`. */
+export function isBuiltin(specifier: string): boolean {
+  return specifier.startsWith('node:') ? /^node:[a-z_/0-9]+$/.test(specifier) : builtinModules.includes(specifier);
+}
+
+/** Resolves a specifier from a file. The path found is a real path. */
+export function resolveFrom(file: string, specifier: string, kind: RequestKind): Resolution {
+  if (isBuiltin(specifier)) return { builtin: specifier };
+  const { path, error } = resolverFor(kind, langOf(file) !== 'js').resolveFileSync(file, specifier);
+  const clean = path?.replace(/[?#].*$/, (tail) => (specifier.endsWith(tail) ? '' : tail));
+  if (clean !== undefined) return { path: clean };
+  return { missing: error ?? `Cannot find module '${specifier}'` };
+}
+
+/** `require.cache` of this process. */
+export function loadedCommonModules(): Record<string, { exports: unknown } | undefined> {
+  return createRequire(import.meta.url).cache as Record<string, { exports: unknown } | undefined>;
+}
+
+/** The real path of a file, or the path itself where there is none. */
+export function realPath(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
+}

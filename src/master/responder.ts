@@ -1,0 +1,134 @@
+/** Answers what contexts ask of the master about modules, and remembers what each of them has been sent. */
+import type { Endpoint } from '../core/endpoint.ts';
+import { mitosError, MitosError } from '../core/errors.ts';
+import { GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD } from '../core/handles.ts';
+import type { ModuleQuery } from '../core/importer.ts';
+import { type Dep, type ModuleDef, packModules } from '../core/module-batch.ts';
+import { type IdSet, holds } from '../core/route-table.ts';
+import { type ContextId, HEADER, jsonOf, NORMAL, replyToOf, srcOf } from '../core/wire.ts';
+import type { ModuleGraph } from './module-graph.ts';
+
+/** What has been sent. */
+export interface ResponderStats {
+  /** Modules sent, counted once for each context that got them. */
+  modules: number;
+  /** Bytes of them on the wire. */
+  moduleBytes: number;
+  /** Requests of contexts for modules that nobody had predicted: each is a round trip. */
+  requests: number;
+}
+
+/** One module on its way to one context. */
+export interface SentModule {
+  id: number;
+  url: string;
+  to: ContextId;
+  bytes: number;
+}
+
+/** Batches kept for the next context that needs the same. */
+const MAX_BATCHES = 64;
+
+/** The master's answers to GET_MODULE, IDENTIFY and GET_BUNDLE, and the LOAD messages it sends by itself. */
+export class Responder {
+  readonly stats: ResponderStats = { modules: 0, moduleBytes: 0, requests: 0 };
+  /** Told of every module that is sent. */
+  onModule: (module: SentModule) => void = () => {};
+  readonly #endpoint: Endpoint;
+  readonly #graph: ModuleGraph;
+  readonly #bundles: ReadonlyMap<string, Buffer>;
+  readonly #sent: Map<ContextId, { ids: Set<number>; refs: Set<string> }> = new Map();
+  readonly #batches: Map<string, Buffer> = new Map();
+
+  constructor(endpoint: Endpoint, graph: ModuleGraph, bundles: ReadonlyMap<string, Buffer>) {
+    this.#endpoint = endpoint;
+    this.#graph = graph;
+    this.#bundles = bundles;
+    endpoint.on(GET_MODULE, (message) => this.#onGetModule(message));
+    endpoint.on(IDENTIFY, (message) => this.#onIdentify(message));
+    endpoint.on(GET_BUNDLE, (message) => this.#onGetBundle(message));
+  }
+
+  /** Sends `dst` what it lacks to run `ref`, in front of the call. */
+  send(dst: ContextId, ref: string): void {
+    const sent = this.#sentTo(dst);
+    if (sent.refs.has(ref)) return;
+    sent.refs.add(ref);
+    const missing = this.#missing(dst, this.#graph.closureOf(ref));
+    if (missing.length) this.#endpoint.send(dst, LOAD, 0, this.#withHeader(this.#pack(dst, missing)));
+  }
+
+  /** Forgets contexts that are gone. */
+  forget(gone: IdSet): void {
+    for (const id of this.#sent.keys()) if (holds(gone, id)) this.#sent.delete(id);
+  }
+
+  #sentTo(dst: ContextId): { ids: Set<number>; refs: Set<string> } {
+    let sent = this.#sent.get(dst);
+    if (!sent) this.#sent.set(dst, (sent = { ids: new Set(), refs: new Set() }));
+    return sent;
+  }
+
+  #missing(dst: ContextId, closure: readonly ModuleDef[]): ModuleDef[] {
+    const { ids } = this.#sentTo(dst);
+    const missing = closure.filter((def) => !ids.has(def.id));
+    for (const def of missing) ids.add(def.id);
+    return missing;
+  }
+
+  #pack(dst: ContextId, defs: readonly ModuleDef[]): Buffer {
+    const key = defs.map((def) => def.id).join();
+    let batch = this.#batches.get(key);
+    if (!batch) {
+      batch = packModules(defs);
+      this.#batches.set(key, batch);
+      if (this.#batches.size > MAX_BATCHES) this.#batches.delete(this.#batches.keys().next().value as string);
+    }
+    this.stats.modules += defs.length;
+    this.stats.moduleBytes += batch.length;
+    for (const { id, url, code } of defs) this.onModule({ id, url, to: dst, bytes: code.length });
+    return batch;
+  }
+
+  #withHeader(data: Buffer): Buffer {
+    return Buffer.concat([Buffer.alloc(HEADER), data]);
+  }
+
+  #onGetModule(message: Buffer): void {
+    this.stats.requests++;
+    const query = jsonOf(message) as ModuleQuery | undefined;
+    if (!query || typeof query !== 'object') {
+      this.#endpoint.refuse(message, mitosError('ERR_MITOS_PROTOCOL', 'The question about a module cannot be read'));
+      return;
+    }
+    const { target, modules } = this.#graph.answer(query);
+    this.#answer(message, target, modules);
+  }
+
+  #onIdentify(message: Buffer): void {
+    const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
+    try {
+      const ref = this.#graph.identifyAt(Number(module), Number(line), Number(column), String(text));
+      this.#answer(message, ref, this.#graph.closureOf(ref));
+    } catch (error) {
+      this.#endpoint.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_NOT_CALLABLE', String(error)));
+    }
+  }
+
+  #answer(message: Buffer, target: Dep, modules: readonly ModuleDef[]): void {
+    const dst = srcOf(message);
+    const missing = this.#missing(dst, modules);
+    const text = Buffer.from(JSON.stringify(target));
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(text.length, 0);
+    const parts: Buffer[] = [Buffer.alloc(HEADER), length, text];
+    if (missing.length) parts.push(this.#pack(dst, missing));
+    this.#endpoint.send(dst, replyToOf(message), 0, Buffer.concat(parts), NORMAL);
+  }
+
+  #onGetBundle(message: Buffer): void {
+    const bundle = this.#bundles.get(String(jsonOf(message)));
+    if (bundle) this.#endpoint.send(srcOf(message), replyToOf(message), 0, this.#withHeader(bundle));
+    else this.#endpoint.refuse(message, mitosError('ERR_MITOS_MODULE_NOT_FOUND', 'No such bundle'));
+  }
+}

@@ -1,0 +1,181 @@
+/** One source file: read once, stripped of types, parsed on demand. What has been shipped never changes, whatever happens to the file. */
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ModuleError } from '../core/errors.ts';
+import { Lines } from './patch.ts';
+import { analyse, type Scopes } from './scope.ts';
+import { langOf, needsStrip, strip, syntaxError, type Stripped } from './strip.ts';
+import { linkParents, parse, type Syntax } from './syntax.ts';
+
+/** A place in the user's own file. Line and column count from 1. */
+export interface Place {
+  file: string;
+  line: number;
+  column: number;
+}
+
+/** The largest file that is read as a module. */
+export const MAX_SOURCE_BYTES: number = 64 * 1024 * 1024;
+
+/** Reads a regular file; never opens a FIFO, a device or a directory. */
+export function readSource(path: string): string {
+  const deny = (what: string): ModuleError => new ModuleError('ERR_MITOS_MODULE_DENIED', `Cannot serve ${path}: ${what}`);
+  if (!lstatSync(path).isFile()) throw deny('it is not a regular file');
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw deny('it is not a regular file');
+    if (stat.size > MAX_SOURCE_BYTES) throw deny(`it has ${stat.size} bytes, the limit is ${MAX_SOURCE_BYTES}`);
+    return readFileSync(fd, 'utf8').replace(/^\uFEFF/, '');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The directory of the nearest package.json, and what it says of `type`. */
+export interface PackageScope {
+  root: string;
+  type: 'module' | 'commonjs' | undefined;
+}
+
+const scopes = new Map<string, PackageScope>();
+
+/** The package that a file belongs to; a file outside any package is its own directory's. */
+export function packageOf(path: string): PackageScope {
+  const directory = dirname(path);
+  const there = scopes.get(directory);
+  if (there) return there;
+  let scope: PackageScope = { root: directory, type: undefined };
+  for (let at = directory; ; at = dirname(at)) {
+    if (basename(at) === 'node_modules') break;
+    const file = join(at, 'package.json');
+    if (existsSync(file)) {
+      try {
+        const { type } = JSON.parse(readSource(file)) as { type?: unknown };
+        scope = { root: at, type: type === 'module' || type === 'commonjs' ? type : undefined };
+      } catch {
+        scope = { root: at, type: undefined };
+      }
+      break;
+    }
+    if (at === dirname(at)) break;
+  }
+  scopes.set(directory, scope);
+  return scope;
+}
+
+/** One file of the program, or a text of ours that has no file. */
+export class Source {
+  /** Real path. */
+  readonly path: string;
+  readonly url: string;
+  /** What stands in the file (or what V8 loaded of it). */
+  readonly text: string;
+  readonly kind: 'esm' | 'cjs' | 'json';
+  /** Written by the user, not installed. */
+  readonly isOwn: boolean;
+  /** The program's main script or a test: its top level never runs elsewhere. */
+  readonly isEntry: boolean;
+  /** JavaScript, positions as in `program`. */
+  readonly code: string;
+  /** An ES module in a scope where CommonJS is the rule (TypeScript under tsx): `require` and friends may be used. */
+  readonly isMixed: boolean;
+  /** Shipped with a way to evaluate text in its scope, so that bindings that are not exported can be reached. */
+  hasHook: boolean;
+  readonly #toText: Stripped['toText'];
+  #tree: { program: Syntax; scopes: Scopes } | undefined;
+  #lines: Lines | undefined;
+  #map: { trace: TraceMap; base: string } | undefined | null;
+
+  constructor(path: string, text: string, isEntry: (code: string, source: Source) => boolean) {
+    this.path = path;
+    this.url = pathToFileURL(path).href;
+    this.text = text;
+    this.isOwn = !path.includes(`${sep}node_modules${sep}`);
+    this.hasHook = this.isOwn;
+    const extension = path.slice(path.lastIndexOf('.'));
+    this.kind = 'json';
+    this.code = text;
+    this.#toText = (offset) => offset;
+    this.isMixed = false;
+    this.isEntry = false;
+    if (extension === '.json') return;
+    this.isEntry = isEntry(text, this);
+    if (needsStrip(path)) ({ code: this.code, toText: this.#toText } = strip(path, text, this.isEntry));
+    this.kind = kindOf(path, extension, this.code);
+    this.isMixed = this.kind === 'esm' && (extension === '.cts' || (/^\.[jt]sx?$/.test(extension) && packageOf(path).type !== 'module'));
+  }
+
+  /** The syntax tree of `code`, its scopes analysed. Throws `ERR_MITOS_MODULE_SYNTAX`. */
+  get tree(): { program: Syntax; scopes: Scopes } {
+    if (!this.#tree) {
+      const { program, error } = parse(`${this.path}.js`, this.code, 'js', this.kind === 'esm' ? 'module' : 'commonjs');
+      if (error) throw syntaxError(this.path, this.text, this.#toText(error.start), error.message, needsStrip(this.path) ? '' : error.codeframe);
+      linkParents(program);
+      this.#tree = { program, scopes: analyse(program) };
+    }
+    return this.#tree;
+  }
+
+  /** Lines of `code`. */
+  get lines(): Lines {
+    this.#lines ??= new Lines(this.code);
+    return this.#lines;
+  }
+
+  /** Offset in `code` to offset in `text`. */
+  toText(offset: number): number {
+    return this.#toText(offset);
+  }
+
+  /** The place in the user's own file that an offset in `code` stands for: through types stripped here, and the file's own source map. */
+  placeOf(offset: number): Place {
+    const { line, column } = new Lines(this.text).position(this.#toText(offset));
+    const map = this.#sourceMap();
+    const found = map && originalPositionFor(map.trace, { line: line + 1, column });
+    if (!found?.source) return { file: this.path, line: line + 1, column: column + 1 };
+    const source = found.source.startsWith('file:') ? fileURLToPath(found.source) : resolve(map?.base ?? '', found.source);
+    return { file: source, line: found.line, column: found.column + 1 };
+  }
+
+  /** `file:line` of an offset, for messages. */
+  describe(offset: number): string {
+    const { file, line } = this.placeOf(offset);
+    return `${file}:${line}`;
+  }
+
+  #sourceMap(): { trace: TraceMap; base: string } | undefined {
+    if (this.#map === undefined) this.#map = langOf(this.path) === 'js' ? (readSourceMap(this.text, this.path) ?? null) : null;
+    return this.#map ?? undefined;
+  }
+}
+
+/** The source map that a text points to, inline or in a regular file beside it. */
+export function readSourceMap(text: string, path: string): { trace: TraceMap; base: string } | undefined {
+  const at = text.lastIndexOf('//# sourceMappingURL=');
+  const url = at < 0 ? '' : (/^\S+/.exec(text.slice(at + 21))?.[0] ?? '');
+  if (!url) return undefined;
+  try {
+    const inline = /^data:[^,]*?(;base64)?,/.exec(url);
+    const file = resolve(dirname(path), decodeURIComponent(url));
+    const json = inline
+      ? Buffer.from(decodeURIComponent(url.slice(inline[0].length)), inline[1] ? 'base64' : 'utf8').toString()
+      : readSource(file);
+    return { trace: new TraceMap(json), base: inline ? dirname(path) : dirname(file) };
+  } catch {
+    return undefined;
+  }
+}
+
+function kindOf(path: string, extension: string, code: string): 'esm' | 'cjs' {
+  if (extension === '.mjs' || extension === '.mts') return 'esm';
+  if (extension === '.cjs') return 'cjs';
+  const { type } = packageOf(path);
+  if (type === 'module' && extension !== '.cts') return 'esm';
+  if (type === 'commonjs' && extension === '.js') return 'cjs';
+  // No word on it, or TypeScript: what the text says. The parser is asked only where the words are there.
+  if (!/\b(?:import|export)\b/.test(code)) return 'cjs';
+  return parse(`${path}.js`, code, 'js', 'unambiguous').hasModuleSyntax ? 'esm' : 'cjs';
+}

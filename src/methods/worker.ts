@@ -1,0 +1,49 @@
+/** `worker()`: a context on a thread of this process. Cheap, and isolated as far as threads are; it dies with the process. */
+import { MessageChannel, Worker } from 'worker_threads';
+import type { ChildConfig } from '../core/config.ts';
+import { type Hop, threadSource } from '../core/hop.ts';
+import type { LogSource } from '../core/log.ts';
+import { LineSplitter } from '../core/log.ts';
+import { PortTransport } from '../core/port-transport.ts';
+import type { ChildLink, ExitStatus } from '../parent/child-link.ts';
+import type { ConnectOrder, Method } from '../parent/connector.ts';
+
+/** Starts a worker thread that runs the same core, over a port instead of pipes. */
+export const worker: Method = {
+  start(_order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink {
+    const { port1, port2 } = new MessageChannel();
+    const thread = new Worker(threadSource(hop.sources), {
+      eval: true,
+      workerData: { mitos: 'worker', config, port: port2, wake: undefined, sources: hop.sources, bundles: [] },
+      transferList: [port2],
+      stdout: true,
+      stderr: true,
+      stdin: true,
+      execArgv: [],
+      env: { ...process.env, ...config.env },
+    });
+    const capture = (stream: NodeJS.ReadableStream, source: LogSource): void => {
+      const lines = new LineSplitter(config.limits.maxLogRecordBytes, (line) => link.onOutput(source, line));
+      stream.on('data', (chunk: Buffer) => lines.push(chunk));
+      stream.on('end', () => lines.end());
+    };
+    const link: ChildLink = {
+      transport: new PortTransport(port1),
+      preamble: undefined,
+      argv: ['worker'],
+      exited: new Promise<ExitStatus>((resolve) => {
+        thread.on('error', (error: NodeJS.ErrnoException) => link.onOutput('stderr', `${error.code || ''} ${error.message}`));
+        thread.on('exit', (exitCode) => resolve({ exitCode, signal: null }));
+      }),
+      onOutput: () => {},
+      onWord: () => {},
+      noise: () => '',
+      kill: () => {
+        thread.terminate();
+      },
+    };
+    capture(thread.stdout, 'stdout');
+    capture(thread.stderr, 'stderr');
+    return link;
+  },
+};

@@ -1,0 +1,30 @@
+/** A child as its parent holds it: a process or a thread, with the bytes between. */
+import type { LogSource } from '../core/log.ts';
+import type { Transport } from '../core/transport.ts';
+
+/** How a child ended. */
+export interface ExitStatus {
+  exitCode: number | null;
+  signal: string | null;
+  /** Why it could not even be started. */
+  error?: Error | undefined;
+}
+
+/** A running child. */
+export interface ChildLink {
+  readonly transport: Transport;
+  /** What is written before the first frame. */
+  readonly preamble: Uint8Array | undefined;
+  /** What was run, without secrets; for error texts. */
+  readonly argv: readonly string[];
+  /** Settles when the child is gone and what it printed has been read. Never rejects. */
+  readonly exited: Promise<ExitStatus>;
+  /** Set by the owner: takes what the child prints, line by line. */
+  onOutput: (source: LogSource, line: string) => void;
+  /** Set by the owner: a word of the first stage. */
+  onWord: (word: string, text: string) => void;
+  /** What came on the protocol's side before the protocol, for error texts. */
+  noise(): string;
+  /** Ends the child and what it started, at once. */
+  kill(): void;
+}

@@ -1,0 +1,232 @@
+/**
+ * The parent layer: starts children as CONNECT messages say, watches over them, and ends them.
+ *
+ * A child's stream is in the route table from the moment of the order, so whatever is addressed to it (or behind it) waits
+ * in the stream's queues and goes out right behind the preamble, without waiting for any answer. One deadline covers it all.
+ */
+import type { ChildConfig, ContextInfo } from '../core/config.ts';
+import { type ErrorCode, mitosError, type MitosError } from '../core/errors.ts';
+import { HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
+import type { Hop, ParentLayer } from '../core/hop.ts';
+import { LogLimiter, type LogSource } from '../core/log.ts';
+import { fromReason, toReason } from '../core/reason.ts';
+import type { KeepAlive, Stream } from '../core/stream.ts';
+import { CONTROL, type ContextId, jsonFrame, jsonOf, NORMAL, VERSION } from '../core/wire.ts';
+import type { ChildLink, ExitStatus } from './child-link.ts';
+import { connectFailure, endOfChild, type Progress } from './failure.ts';
+
+/** Options that every connection method takes, as they travel. */
+export interface CommonOptions {
+  node?: string | readonly string[];
+  connectTimeoutMs?: number;
+  threadless?: boolean;
+  keepAlive?: Partial<KeepAlive>;
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** The data of a CONNECT message. */
+export interface ConnectOrder {
+  id: ContextId;
+  name: string;
+  method: string;
+  options: CommonOptions & Record<string, unknown>;
+}
+
+/** A connection method: how to start one kind of child. */
+export interface Method {
+  /** Starts a child. Throws a TypeError for options it cannot take. */
+  start(order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink;
+  /** Reads more out of a failure than its exit status says. */
+  explain?(progress: Progress, status: ExitStatus): { code: ErrorCode; message: string; hint?: string } | undefined;
+}
+
+interface Child {
+  order: ConnectOrder;
+  stream: Stream;
+  link: ChildLink;
+  progress: Progress;
+  /** Set while the child is not up yet. */
+  pending: { frame: Buffer; timer: unknown } | undefined;
+  /** Why it is being ended from here. */
+  reason: MitosError | undefined;
+  gone: Promise<void>;
+  onGone(): void;
+}
+
+/** Time given up between the end of a link and the kill of a process that does not go. */
+const LINGER_MS = 700;
+
+/** Starts and ends the children of one hop. */
+export class Connector implements ParentLayer {
+  readonly #hop: Hop;
+  readonly #methods: Record<string, Method>;
+  readonly #children: Map<ContextId, Child> = new Map();
+
+  constructor(hop: Hop, methods: Record<string, Method>) {
+    this.#hop = hop;
+    this.#methods = methods;
+  }
+
+  connect(frame: Buffer): void {
+    const order = jsonOf(frame) as ConnectOrder;
+    const { router } = this.#hop;
+    const method = this.#methods[order.method];
+    const config = this.#configFor(order);
+    const stream = this.#hop.createStream(order.id, order.name, (_stream, reason) => this.#onLinkLost(order.id, reason));
+    router.addChild(stream);
+    let link: ChildLink;
+    try {
+      if (!method) throw mitosError('ERR_MITOS_PROTOCOL', `No connection method "${order.method}" here`);
+      link = method.start(order, config, this.#hop);
+    } catch (error) {
+      const reason = toError(error, order.name);
+      router.refuse(frame, toReason(reason));
+      router.remove(stream, reason);
+      return;
+    }
+    this.#adopt(frame, order, stream, link, config);
+  }
+
+  #adopt(frame: Buffer, order: ConnectOrder, stream: Stream, link: ChildLink, config: ChildConfig): void {
+    const timeoutMs = order.options.connectTimeoutMs ?? 30000;
+    const timer = this.#hop.clock.setTimeout(() => {
+      const child = this.#children.get(order.id);
+      if (child?.pending) this.#end(child, connectFailure(child.progress, { exitCode: null, signal: null }, child.link, timeoutMs));
+    }, timeoutMs);
+    const progress: Progress = {
+      name: order.name,
+      method: order.method,
+      stage: 'start',
+      startedAt: this.#hop.clock.now(),
+      now: () => this.#hop.clock.now(),
+      node: undefined,
+      lines: [],
+    };
+    let onGone = (): void => {};
+    const gone = new Promise<void>((resolve) => (onGone = resolve));
+    const child: Child = { order, stream, link, progress, pending: { frame, timer }, reason: undefined, gone, onGone };
+    this.#children.set(order.id, child);
+    this.#watch(child, config);
+    const greeting = jsonFrame(CONTROL, order.id, this.#hop.config.id, HELLO, 0, config);
+    stream.attach(link.transport, link.preamble && Buffer.concat([link.preamble, greeting, this.#hop.sources.packedUser]));
+  }
+
+  #watch(child: Child, config: ChildConfig): void {
+    const { link, progress, order } = child;
+    const { clock } = this.#hop;
+    const limiter = new LogLimiter(config.limits, clock, (data) => {
+      this.#hop.router.route(jsonFrame(NORMAL, 0, this.#hop.config.id, LOG, 0, data), undefined);
+    });
+    link.onOutput = (source: LogSource, text) => {
+      progress.lines.push(text);
+      if (progress.lines.length > 100) progress.lines.shift();
+      limiter.push({ id: order.id, source, level: source === 'stdout' ? 'info' : 'warn', text });
+    };
+    link.onWord = (word, text) => {
+      progress.stage = word === 'ok' ? 'node' : word === 'none' ? 'none' : 'old';
+      progress.node = text;
+    };
+    link.exited.then((status) => this.#onExit(child, status));
+  }
+
+  onHello(stream: Stream, data: unknown): void {
+    const child = this.#children.get(stream.peerId);
+    const hello = data as (ContextInfo & { v: number }) | undefined;
+    if (!child || child.stream !== stream || !child.pending || !hello) return;
+    const { frame, timer } = child.pending;
+    child.pending = undefined;
+    this.#hop.clock.clearTimeout(timer);
+    if (hello.v !== VERSION) {
+      this.#end(child, mitosError('ERR_MITOS_VERSION', `Cannot connect "${child.order.name}": it speaks version ${hello.v} of the wire, this is ${VERSION}`));
+      return;
+    }
+    stream.startKeepAlive();
+    const { v: _version, ...info } = hello;
+    const { id, name, method } = child.order;
+    this.#hop.router.announceArrival(id, { name, method, parent: this.#hop.config.id, info });
+    this.#hop.router.reply(frame, info);
+  }
+
+  shutdown(id: ContextId, graceMs: number): Promise<void> {
+    const child = this.#children.get(id);
+    if (!child) return Promise.resolve();
+    const { clock } = this.#hop;
+    if (!child.reason) child.reason = mitosError('ERR_MITOS_SHUTDOWN', `"${child.order.name}" was shut down`);
+    if (child.pending) {
+      this.#end(child, child.reason);
+    } else {
+      child.stream.send(jsonFrame(CONTROL, id, this.#hop.config.id, SHUTDOWN, 0, { graceMs }));
+      const timer = clock.setTimeout(() => child.link.kill(), graceMs + 400);
+      child.gone.then(() => clock.clearTimeout(timer));
+    }
+    return child.gone;
+  }
+
+  shutdownAll(graceMs: number): Promise<void> {
+    return Promise.all([...this.#children.keys()].map((id) => this.shutdown(id, graceMs))).then(() => {});
+  }
+
+  /** Ends a child at once, for `reason`. */
+  #end(child: Child, reason: MitosError): void {
+    child.reason = reason;
+    child.stream.close(reason);
+    child.link.kill();
+  }
+
+  /** The link is gone: if the process does not follow, it is made to. What everybody is told waits for its exit status. */
+  #onLinkLost(id: ContextId, reason: MitosError): void {
+    const child = this.#children.get(id);
+    if (!child) return;
+    if (!child.reason && reason.code !== 'ERR_MITOS_DISCONNECTED') child.reason = reason;
+    const timer = this.#hop.clock.setTimeout(() => {
+      child.link.kill();
+      this.#settle(child, { exitCode: null, signal: null });
+    }, LINGER_MS);
+    child.link.exited.then(() => this.#hop.clock.clearTimeout(timer));
+  }
+
+  #onExit(child: Child, status: ExitStatus): void {
+    child.stream.close(mitosError('ERR_MITOS_DISCONNECTED', `"${child.order.name}" exited`));
+    this.#settle(child, status);
+  }
+
+  /** Tells everybody that the child is gone, once. */
+  #settle(child: Child, status: ExitStatus): void {
+    const { id, name } = child.order;
+    if (this.#children.get(id) !== child) return;
+    this.#children.delete(id);
+    const { pending } = child;
+    const reason = child.reason || (pending ? connectFailure(child.progress, status, child.link, undefined, this.#methods[child.order.method]) : endOfChild(name, status, child.progress));
+    if (pending) {
+      this.#hop.clock.clearTimeout(pending.timer);
+      this.#hop.router.refuse(pending.frame, toReason(reason));
+    }
+    this.#hop.router.remove(child.stream, fromReason(toReason(reason)));
+    child.onGone();
+  }
+
+  #configFor(order: ConnectOrder): ChildConfig {
+    const own = this.#hop.config;
+    const { threadless, keepAlive, env, cwd } = order.options;
+    return {
+      id: order.id,
+      name: order.name,
+      ancestors: [own.id, ...own.ancestors],
+      title: own.title,
+      isThreadless: threadless === true,
+      isUnidirectional: own.isUnidirectional,
+      limits: own.limits,
+      keepAlive: { ...own.keepAlive, ...keepAlive },
+      env,
+      cwd,
+      userBytes: this.#hop.sources.packedUser.length,
+    };
+  }
+}
+
+function toError(error: unknown, name: string): MitosError {
+  const { code, message } = error as MitosError;
+  if (typeof code === 'string' && code.startsWith('ERR_MITOS_')) return error as MitosError;
+  return mitosError('ERR_MITOS_TRANSPORT_EXIT', `Cannot start "${name}": ${message}`, { cause: error });
+}

@@ -1,0 +1,92 @@
+/** What to tell of a child that did not come up, or that has ended. */
+import { type ErrorCode, mitosError, type MitosError } from '../core/errors.ts';
+import type { ChildLink, ExitStatus } from './child-link.ts';
+import type { Method } from './connector.ts';
+import { OLDEST_NODE } from './first-stage.ts';
+
+/** How far a child has come. */
+export interface Progress {
+  name: string;
+  method: string;
+  /** `start`: nothing heard; `node`: the first stage has found a Node; `none`: it has found none; `old`: it is too old. */
+  stage: 'start' | 'node' | 'none' | 'old';
+  startedAt: number;
+  now(): number;
+  /** What the first stage said about Node. */
+  node: string | undefined;
+  /** The last lines that were printed. */
+  lines: string[];
+}
+
+interface Failure {
+  code: ErrorCode;
+  message: string;
+  hint?: string;
+}
+
+/** The error for a child that did not come up. */
+export function connectFailure(progress: Progress, status: ExitStatus, link: ChildLink, timeoutMs?: number, method?: Method): MitosError {
+  const failure = (method?.explain && method.explain(progress, status)) || explain(progress, status, timeoutMs);
+  const stderr = [...progress.lines, ...link.noise().split('\n')].filter((line) => line.trim()).slice(-20);
+  const last = stderr.length ? `; last output: ${JSON.stringify(stderr.slice(-3).join('\n'))}` : '';
+  const { code, message, hint } = failure;
+  return mitosError(code, `Cannot connect "${progress.name}" via ${progress.method}: ${message}${last}`, {
+    ...(hint ? { hint } : {}),
+    data: {
+      stage: progress.stage,
+      argv: link.argv,
+      exitCode: status.exitCode,
+      signal: status.signal,
+      stderr,
+      elapsedMs: Math.round(progress.now() - progress.startedAt),
+    },
+  });
+}
+
+function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Failure {
+  const { stage, node } = progress;
+  const { error, exitCode } = status;
+  if (timeoutMs !== undefined) {
+    return { code: 'ERR_MITOS_CONNECT_TIMEOUT', message: `not up within ${timeoutMs} ms (${WAITED[stage]})`, hint: 'set connectTimeoutMs if it only needs longer' };
+  }
+  if (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isResource = code === 'EAGAIN' || code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'E2BIG';
+    return { code: isResource ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', message: `cannot start the process (${error.message})` };
+  }
+  if (stage === 'none') {
+    return { code: 'ERR_MITOS_NO_RUNTIME', message: `no Node found there (${node})`, hint: 'install Node there, or say where it is with the option node' };
+  }
+  if (stage === 'old') {
+    const oldest = OLDEST_NODE.join('.');
+    return { code: 'ERR_MITOS_RUNTIME_OLD', message: `Node there is ${node}, at least v${oldest} is needed`, hint: 'name a newer one with the option node' };
+  }
+  if (stage === 'node' && (exitCode === 127 || exitCode === 126)) {
+    return { code: 'ERR_MITOS_NO_RUNTIME', message: `"${node}" cannot be run there`, hint: 'check the option node' };
+  }
+  return { code: 'ERR_MITOS_TRANSPORT_EXIT', message: `the process ${howEnded(status)} before the handshake` };
+}
+
+const WAITED = {
+  start: 'the first stage has not answered',
+  node: 'Node was started and has not answered',
+  none: 'no Node found',
+  old: 'Node is too old',
+};
+
+/** The reason why a child that was up is gone. */
+export function endOfChild(name: string, status: ExitStatus, progress: Progress): MitosError {
+  const { exitCode, signal } = status;
+  if (exitCode === null && signal === null) {
+    return mitosError('ERR_MITOS_DISCONNECTED', `Lost "${name}": the link ended`);
+  }
+  const isMemory = progress.lines.some((line) => /heap out of memory|Allocation failed|ERR_WORKER_OUT_OF_MEMORY/.test(line));
+  return mitosError('ERR_MITOS_CHILD_EXIT', `Lost "${name}": its process ${howEnded(status)}${isMemory ? ' (out of memory)' : ''}`, {
+    ...(isMemory ? { hint: 'the function needs more memory than Node gives; see --max-old-space-size' } : {}),
+    data: { exitCode, signal, stderr: progress.lines.slice(-20) },
+  });
+}
+
+function howEnded({ exitCode, signal }: ExitStatus): string {
+  return signal ? `was ended by ${signal}` : exitCode === null ? 'ended' : `exited with code ${exitCode}`;
+}

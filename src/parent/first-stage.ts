@@ -1,0 +1,57 @@
+/**
+ * The first stage: the command line that turns a shell on the far side into a context. It reaches POSIX `sh` through any
+ * login shell, so it has no line break, no `!`, and no quote but those around the arguments.
+ *
+ * 1. `sh` looks for a Node (the given one, then PATH, then the usual places) and prints a line: the marker, `ok` and what it
+ *    found, or the marker, `none` and what the machine is. Whatever came before the marker is noise.
+ * 2. It puts the protocol on descriptors 3 and 4, where processes that the child starts do not inherit it, `/dev/null` on 0,
+ *    the program's own output on 1 and 2, and becomes that Node.
+ * 3. Node says `old` and its version if it is too old, else reads exactly the bytes of the preamble and evaluates them.
+ *
+ * Everything here can be seen by every user of the machine: nothing but this goes on a command line.
+ */
+
+/** What the first stage needs to know. */
+export interface FirstStageOptions {
+  /** What nobody could guess, printed before the protocol starts. */
+  marker: string;
+  /** Bytes of the preamble. */
+  preambleBytes: number;
+  /** The command that starts Node; without it one is looked for. */
+  node?: readonly string[] | undefined;
+  /** A descriptor that takes what the program prints on stdout; without it that goes to stderr. */
+  stdoutFd?: number | undefined;
+  /** A descriptor that ends with the parent, for a watch on a context that has no I/O thread. */
+  watchFd?: number | undefined;
+}
+
+/** The oldest Node that can run the core. */
+export const OLDEST_NODE: readonly [number, number] = [12, 22];
+
+/** Where to look for a Node beside PATH; newest last within a folder, so the last match that can be run is taken. */
+const PLACES =
+  '~/.nvm/versions/node/*/bin ~/.local/share/fnm/node-versions/*/installation/bin ~/.volta/bin ~/.asdf/shims ~/.local/share/mise/shims ~/n/bin /usr/local/bin /opt/node*/bin /snap/bin';
+
+/** The arguments of the program that gives a shell: `sh -c …`. */
+export function firstStage(options: FirstStageOptions): string[] {
+  const { marker, preambleBytes, node, stdoutFd, watchFd } = options;
+  const output = stdoutFd === undefined ? '1>&2' : `1>&${stdoutFd} ${stdoutFd}>&-`;
+  const watch = watchFd === undefined ? '' : `(read x<&${watchFd};sleep 1;kill -9 0)>/dev/null 2>&1 ${stdoutFd}>&- &`;
+  const close = watchFd === undefined ? '' : ` ${watchFd}<&-`;
+  const search = node ? '' : `for n in \`command -v node nodejs\` ${PLACES};do [ -d $n ]&&n=$n/node;[ -x $n ]&&{ set -- $n;[ $n = \${n#~} ]&&break;};done;`;
+  const script =
+    `j=$1;shift;${search}[ $# = 0 ]&&{ echo $0 none \`uname -sm\`;exit 127;};echo $0 ok $*;${watch}` +
+    `exec "$@" -e "$j" 3<&0 4>&1 0</dev/null ${output}${close}`;
+  return ['sh', '-c', script, marker, readerFor(preambleBytes), ...(node || [])];
+}
+
+/** The JavaScript that Node is started with. */
+function readerFor(preambleBytes: number): string {
+  const [major, minor] = OLDEST_NODE;
+  return (
+    `var f=require("fs"),p=process,v=p.versions.node.split("."),b=Buffer.alloc(${preambleBytes}),o=0,r,m={exports:{}};` +
+    `if(v[0]<${major}||v[0]==${major}&&v[1]<${minor})f.writeSync(4,"old "+p.version+"\\n"),p.exit(1);` +
+    `for(;o<b.length;)try{if(!(r=f.readSync(3,b,o,b.length-o)))p.exit(1);o+=r}catch(e){if(e.code!="EAGAIN")throw e}` +
+    `r=require("zlib").brotliDecompressSync(b)+"";new Function("module","exports","require",r)(m,m.exports,require);m.exports.boot(r,b)`
+  );
+}

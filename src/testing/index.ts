@@ -1,0 +1,11 @@
+/** `mitos/testing`: what mitos tests itself with, for the tests of programs that use it. */
+export { type FaultOptions, FaultStream, faultStream } from './fault-stream.ts';
+export { type Leak, LeakError } from './leak.ts';
+export { type LeakCheckOptions, type LeakOracle, type LeakOracleOptions, leakOracle } from './leak-oracle.ts';
+export { type MemoryStreamOptions, type MemoryTransport, memoryStreamPair, type Scheduler } from './memory-stream.ts';
+export { LEAK_TAG_VARIABLE, type ProcessInfo, processesWithTag } from './process-table.ts';
+export { createRandom, type Random, seedFromEnv } from './random.ts';
+export { findCommand, type Requirement, requirement } from './requirement.ts';
+export { type OracleTestContext, type OracleTestFunction, type OracleTestOptions, testWithOracle } from './test-with-oracle.ts';
+export { type RunOptions, VirtualClock, type VirtualTimer } from './virtual-clock.ts';
+export { type SeedOptions, withSeed } from './with-seed.ts';
