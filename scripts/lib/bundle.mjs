@@ -60,7 +60,9 @@ async function bundleOne({ name, entry }) {
   mkdirSync(dirname(map), { recursive: true });
   writeFileSync(map, outputs.map);
   // The last statement only tells Node's lexer the export names; nothing reads it here.
-  return outputs.code.replace(/0&&\(module\.exports=\{[^{}]*\}\);?\s*$/, '').trimEnd();
+  const code = outputs.code.replace(/0&&\(module\.exports=\{[^{}]*\}\);?\s*$/, '').trimEnd();
+  // The name in stacks; a module gets its own from the importer.
+  return name === 'API' || name === 'EXEC' ? code : `${code}\n//# sourceURL=mitos:${name.toLowerCase()}`;
 }
 
 /** All files that the given entries take in. */

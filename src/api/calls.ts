@@ -13,19 +13,28 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
+/** A chain of calls, as this side knows it. */
+export interface ChainState {
+  readonly id: number;
+  /** Set once a call of the chain has failed: the later ones are not even sent. */
+  failure: { error: unknown } | undefined;
+}
+
 /** Everything about one call. */
 export interface CallRequest extends CallOptions {
   target: Context;
   /** A function, or a reference that is known already. */
   fn: AnyFunction | string;
   args: readonly unknown[];
-  chain?: number | undefined;
+  chain?: ChainState | undefined;
   /** Where the call was made, for the stack of an error. */
   site?: { stack?: string } | undefined;
 }
 
 /** Refuses options that make no sense. */
-export function checkCallOptions({ timeoutMs, signal }: CallOptions): void {
+export function checkCallOptions(options: CallOptions): void {
+  if (typeof options !== 'object' || options === null) throw new TypeError('The options of a call must be an object');
+  const { timeoutMs, signal } = options;
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
     throw new RangeError(`timeoutMs must be a number of milliseconds, not ${String(timeoutMs)}`);
   }
@@ -36,16 +45,23 @@ export function checkCallOptions({ timeoutMs, signal }: CallOptions): void {
 
 /** Makes a call and gives what it gives. Calls to one context start there in the order they are made here. */
 export function startCall(runtime: Runtime, request: CallRequest): Promise<unknown> {
-  const { target, fn, signal } = request;
+  const { target, fn, signal, chain } = request;
   if (target.id === runtime.endpoint.id && typeof fn === 'function') {
     return new Promise((resolve) => resolve(runtime.runHere(fn, request.args, signal)));
   }
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(withVia(error, target));
+    const fail = (error: unknown): void => {
+      withVia(error, target);
+      if (chain && !chain.failure) chain.failure = { error };
+      reject(error);
+    };
     if (signal?.aborted) return fail(signal.reason);
     target.inOrder(
       () => (typeof fn === 'string' ? fn : runtime.identify(fn)),
-      (ref) => transmit(runtime, request, ref, resolve, fail),
+      (ref) => {
+        if (chain?.failure) throw chain.failure.error;
+        transmit(runtime, request, ref, resolve, fail);
+      },
       fail,
     );
   });
@@ -93,7 +109,7 @@ function transmit(runtime: Runtime, request: CallRequest, ref: string, resolve: 
   live.disposers = disposers;
   let message: Buffer;
   try {
-    message = encodeCall(runtime, dst, headOf(ref, chain, timeoutMs), request.args);
+    message = encodeCall(runtime, dst, headOf(ref, chain?.id, timeoutMs), request.args);
   } finally {
     live.disposers = undefined;
   }
@@ -158,12 +174,15 @@ function readReply(runtime: Runtime, request: CallRequest, reply: Buffer, resolv
   reject(isThrown || !MitosError.is(error) ? callError(request, error) : error);
 }
 
+/** What the frames of this layer have in common: they say nothing to who made a call. */
+const HERE = /((?:file:|mitos:|\/).*[/_])[^/]*:\d+:\d+\)?$/.exec((new Error().stack || '').split('\n')[1] || '')?.[1];
+
 /** The error of a function that threw: the local call site, and below it the stack from there. */
 function callError(request: CallRequest, cause: unknown): CallError {
   const { target, site } = request;
   const message = cause instanceof Error ? cause.message : String(cause);
   const error = new CallError('ERR_MITOS_CALL', message, { cause });
-  const local = (site?.stack || error.stack || '').split('\n').slice(1).join('\n');
+  const local = (site?.stack || error.stack || '').split('\n').slice(1).filter((line) => !HERE || !line.includes(HERE)).join('\n');
   const remote = cause instanceof Error && cause.stack ? cause.stack : String(cause);
   const stack = `CallError: ${message}\n${local}\n    --- in "${target.name}" ---\n${remote.replace(/^/gm, '    ')}`;
   Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
@@ -171,12 +190,11 @@ function callError(request: CallRequest, cause: unknown): CallError {
 }
 
 /** Adds the names of the contexts crossed, nearest first. */
-function withVia(error: unknown, target: Context): unknown {
+function withVia(error: unknown, target: Context): void {
   if (MitosError.is(error) && !error.via.length) {
     const via: string[] = [];
     for (let at: Context | null = target; at?.via; at = at.via) via.unshift(at.name);
     (error as { via: readonly string[] }).via = via;
   }
-  return error;
 }
 

@@ -2,7 +2,7 @@
 import { mitosError } from '../core/errors.ts';
 import { ALLOCATE, BUNDLE, GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD } from '../core/handles.ts';
 import type { LogData } from '../core/log.ts';
-import { packModules } from '../core/module-batch.ts';
+import { packModules } from '../core/module-pack.ts';
 import type { UserSide } from '../core/user-side.ts';
 import { CONTROL, type ContextId, dataOf, HEADER, MASTER } from '../core/wire.ts';
 import type { Context } from './context.ts';

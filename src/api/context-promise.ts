@@ -1,12 +1,12 @@
 /** A context that is still starting: a promise that can already be called, and connected through. */
 import { CONNECT, GRANT } from '../core/handles.ts';
-import type { ContextInfo } from '../core/config.ts';
 import type { MitosError } from '../core/errors.ts';
 import { jsonOf } from '../core/wire.ts';
 import { CONTROL } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { ContextOperations } from './operations.ts';
 import { checkConnectOptions, type ConnectOptions } from './options.ts';
+import { toInfo } from './registry.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -95,7 +95,7 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
       if (parent.id !== endpoint.id) endpoint.sendJson(endpoint.id, GRANT, 0, { start: id, count: 1, via: parent.id }, CONTROL);
       const replyTo = endpoint.expect(parent.id, {
         onReply: (reply) => {
-          if (context.markConnected(jsonOf(reply) as ContextInfo)) runtime.registry.onChange('connect', context);
+          if (context.markConnected(toInfo(jsonOf(reply)))) runtime.registry.onChange('connect', context);
           resolve(context);
         },
         onDead: fail,

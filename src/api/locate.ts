@@ -59,7 +59,11 @@ export function locateFunction(fn: (...args: never[]) => unknown): FunctionLocat
   const holder = globalThis as { [SLOT]?: unknown };
   holder[SLOT] = fn;
   try {
-    const { result } = post<{ result: RemoteValue }>('Runtime.evaluate', { expression: "globalThis[Symbol.for('mitos.locate')]", objectGroup: 'mitos', silent: true });
+    const { result } = post<{ result: RemoteValue }>('Runtime.evaluate', {
+      expression: "globalThis[Symbol.for('mitos.locate')]",
+      objectGroup: 'mitos',
+      silent: true,
+    });
     const { internalProperties } = post<{ internalProperties?: { name: string; value?: RemoteValue }[] }>('Runtime.getProperties', {
       objectId: result.objectId,
       ownProperties: true,

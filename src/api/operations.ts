@@ -1,9 +1,9 @@
 /** What can be done with a context, whether it is up already or still starting. */
-import { type CallOptions, checkCallOptions, sendNotice, startCall } from './calls.ts';
+import { type CallOptions, type ChainState, checkCallOptions, sendNotice, startCall } from './calls.ts';
 import { CallChain } from './chain.ts';
 import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
-import { type ExecOptions, ExecPromise, startExec, startShell } from './exec.ts';
+import { type ExecOptions, type ExecOutput, type ExecPromise, startExec, startShell } from './exec.ts';
 import type { ConnectOptions, LocalOptions, WorkerOptions } from './options.ts';
 import { type Remote, remoteModule } from './remote.ts';
 import type { AnyFunction, Runtime } from './runtime.ts';
@@ -21,7 +21,7 @@ export interface CallScope {
   /** See {@link ContextOperations.call}. */
   call<F extends AnyFunction>(fn: F, ...args: Parameters<F>): Promise<CallResult<F>>;
   /** See {@link ContextOperations.exec}. */
-  exec(command: string | readonly string[], options?: ExecOptions): ExecPromise;
+  exec<O extends ExecOptions = ExecOptions>(command: string | readonly string[], options?: O): ExecPromise<ExecOutput<O>>;
 }
 
 /** The operations that {@link Context} and {@link ContextPromise} share. */
@@ -48,7 +48,7 @@ export abstract class ContextOperations {
     checkCallOptions(options);
     return {
       call: (fn, ...args) => this.callWith(options, fn, args) as never,
-      exec: (command, execOptions) => this.exec(command, { ...options, ...execOptions }),
+      exec: (command, execOptions) => this.exec(command, { ...options, ...execOptions } as never),
     };
   }
 
@@ -70,12 +70,14 @@ export abstract class ContextOperations {
    * Rejects with `ERR_MITOS_MODULE_NOT_FOUND` when there is no such module.
    */
   import<M = Record<string, AnyFunction>>(specifier: string | URL, options: { from: string | URL }): Promise<Remote<M>> {
+    if (!isText(specifier)) throw new TypeError('The specifier must be a string or a URL');
+    if (!isText(options?.from)) throw new TypeError('from must say from where the specifier is resolved: import.meta.url');
     return remoteModule<M>(this, String(specifier), String(options.from));
   }
 
   /** Runs a program there. See {@link ExecPromise}. */
-  exec(command: string | readonly string[], options: ExecOptions = {}): ExecPromise {
-    return startExec(this, command, options);
+  exec<O extends ExecOptions = ExecOptions>(command: string | readonly string[], options?: O): ExecPromise<ExecOutput<O>> {
+    return startExec(this, command, options ?? ({} as O));
   }
 
   /** Runs a shell command there; what is put in is quoted. */
@@ -100,8 +102,8 @@ export abstract class ContextOperations {
 
   /** Ends the context and everything behind it: running calls are aborted and get `graceMs` to end. Done when it is gone. */
   shutdown(options: { graceMs?: number } = {}): Promise<void> {
-    const target = this.target();
-    return Promise.resolve(target).then((context) => context.end(options.graceMs ?? 500));
+    const graceMs = graceOf(options);
+    return Promise.resolve(this.target()).then((context) => context.end(graceMs));
   }
 
   /** The same as {@link shutdown}. */
@@ -110,7 +112,7 @@ export abstract class ContextOperations {
   }
 
   /** @internal */
-  callWith(options: CallOptions & { chain?: number }, fn: AnyFunction | string, args: readonly unknown[]): Promise<unknown> {
+  callWith(options: CallOptions & { chain?: ChainState }, fn: AnyFunction | string, args: readonly unknown[]): Promise<unknown> {
     if (typeof fn !== 'string') requireFunction(fn);
     const site = {};
     Error.captureStackTrace(site, this.callWith);
@@ -118,6 +120,16 @@ export abstract class ContextOperations {
     const start = (context: Context): Promise<unknown> => startCall(this.runtime, { ...options, target: context, fn, args, site });
     return target instanceof Promise ? target.then(start) : start(target);
   }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' || value instanceof URL;
+}
+
+/** @internal The time that a shutdown leaves for an orderly end. */
+export function graceOf({ graceMs = 500 }: { graceMs?: number }): number {
+  if (!(typeof graceMs === 'number' && graceMs >= 0)) throw new RangeError(`graceMs must be a number of milliseconds, not ${String(graceMs)}`);
+  return graceMs;
 }
 
 function requireFunction(fn: unknown): void {

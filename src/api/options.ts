@@ -27,7 +27,8 @@ export interface WorkerOptions extends Omit<ConnectOptions, 'node' | 'threadless
 
 /** Refuses options that make no sense. */
 export function checkConnectOptions(options: ConnectOptions): void {
-  const { name, node, connectTimeoutMs, env, cwd } = options;
+  if (typeof options !== 'object' || options === null) throw new TypeError('The options of a connection must be an object');
+  const { name, node, connectTimeoutMs, threadless, env, cwd } = options;
   if (name !== undefined && (typeof name !== 'string' || !name || /[\0-\x1f\x7f]/.test(name))) {
     throw new TypeError(`name must be a string without control characters, not ${JSON.stringify(name)}`);
   }
@@ -38,6 +39,7 @@ export function checkConnectOptions(options: ConnectOptions): void {
   if (connectTimeoutMs !== undefined && !(typeof connectTimeoutMs === 'number' && connectTimeoutMs > 0)) {
     throw new RangeError(`connectTimeoutMs must be a number of milliseconds above 0, not ${String(connectTimeoutMs)}`);
   }
+  if (threadless !== undefined && typeof threadless !== 'boolean') throw new TypeError('threadless must be true or false');
   if (cwd !== undefined && typeof cwd !== 'string') throw new TypeError('cwd must be a path');
   if (env !== undefined && (typeof env !== 'object' || env === null || Object.values(env).some((value) => typeof value !== 'string'))) {
     throw new TypeError('env must be an object of strings');

@@ -66,7 +66,7 @@ export class ContextRegistry {
     if (!about || typeof about !== 'object') return;
     const via = this.#contexts.get(Number(about.parent)) || null;
     const context = this.obtain(id, String(about.name).slice(0, 256), via, String(about.method).slice(0, 32));
-    if (context.markConnected(about.info)) this.onChange('connect', context);
+    if (context.markConnected(toInfo(about.info))) this.onChange('connect', context);
   }
 
   #onGone(notice: TreeNotice & { kind: 'gone' }): void {
@@ -80,6 +80,22 @@ export class ContextRegistry {
       if (wasUp) this.onChange('disconnect', context);
     }
   }
+}
+
+/** What a context says of itself, cut to what is asked: it may come from a hostile one. */
+export function toInfo(value: unknown): ContextInfo {
+  const said = (value && typeof value === 'object' ? value : {}) as Record<string, unknown>;
+  const text = (key: string): string => String(said[key] ?? '').slice(0, 256);
+  return {
+    pid: Number(said['pid']),
+    node: text('node'),
+    platform: text('platform'),
+    arch: text('arch'),
+    user: text('user'),
+    uid: Number(said['uid']),
+    hostname: text('hostname'),
+    cwd: String(said['cwd'] ?? '').slice(0, 4096),
+  };
 }
 
 /** Whether one of the contexts between here and `context` is gone. */

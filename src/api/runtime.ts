@@ -26,6 +26,8 @@ export interface Runtime {
   resolveModule(specifier: string, from: string): MaybePromise<number | string>;
   /** The id of a module of the library itself, such as `mitos:exec`. */
   serviceModule(name: string): MaybePromise<number>;
+  /** The functions of such a module, where a context cannot call itself by messages: in the master. */
+  localService?(name: string): Record<string, AnyFunction>;
   /** Sends what `dst` lacks to run `ref`, ahead of the call. */
   sendModules(dst: ContextId, ref: string): void;
   /** An id for a new context. */

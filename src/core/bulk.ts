@@ -1,11 +1,12 @@
 /**
  * Messages larger than a frame. Their fragments carry the lowest priority, so calls and control frames overtake them; a
  * window of credit between the two ends bounds what every hop between may have to hold. Several large messages to one
- * context take turns, fragment by fragment, but what goes to one mailbox stays in order: a small message waits behind
- * a large one to the same mailbox. Modules and calls count as one mailbox, so that a call never overtakes its modules.
+ * context take turns, fragment by fragment, but what goes to one mailbox stays in order: until a large message to it is known
+ * to have arrived, small ones follow it as fragments too. Modules, calls and their cancellation count as one mailbox, so that
+ * a call never overtakes its modules.
  */
 import { mitosError } from './errors.ts';
-import { BULK_CREDIT, CALL, LOAD } from './handles.ts';
+import { BULK_CREDIT, CALL, CANCEL, LOAD } from './handles.ts';
 import type { Limits } from './limits.ts';
 import { toReason } from './reason.ts';
 import { type IdSet, holds } from './route-table.ts';
@@ -27,6 +28,10 @@ import {
 /** Bytes in front of the data of a fragment: message id, total length. */
 const PREFIX = 8;
 const CHUNK: number = MAX_FRAME_DATA - PREFIX;
+/** What a message under assembly counts beside its bytes, so that many small ones are bounded too. */
+const OVERHEAD = 1024;
+/** Most messages of one context that are refused and not yet over. */
+const MAX_MESSAGES = 10000;
 
 interface Outgoing {
   message: Buffer;
@@ -35,9 +40,20 @@ interface Outgoing {
   at: number;
 }
 
+/** What goes to one mailbox. */
+interface Lane {
+  queue: Outgoing[];
+  /** What `sent` of the target was when the last fragment left; the lane is over once so much has been acknowledged. */
+  until: number;
+}
+
 interface Target {
-  lanes: Map<number, Outgoing[]>;
-  credit: number;
+  /** The lane that had its turn last is the last. */
+  lanes: Map<number, Lane>;
+  /** Bytes sent so far, and those of them that the receiver has taken. */
+  sent: number;
+  taken: number;
+  isPumping: boolean;
 }
 
 /** Sends large messages of one endpoint. */
@@ -52,18 +68,22 @@ export class BulkSender {
     this.#sendFrame = sendFrame;
   }
 
-  /** Takes the message if it is large or has to wait behind a large one; else the caller sends it as it is. */
+  /** Number of contexts for which something is under way. */
+  get size(): number {
+    return this.#targets.size;
+  }
+
+  /** Takes the message if it is large or has to stay behind a large one; else the caller sends it as it is. */
   take(message: Buffer, dst: ContextId, handle: number): boolean {
     const isLarge = message.length > HEADER + MAX_FRAME_DATA;
     let target = this.#targets.get(dst);
     if (!isLarge && !target) return false;
-    const key = handle === LOAD ? CALL : handle;
-    const lane = target?.lanes.get(key);
+    const key = handle === LOAD || handle === CANCEL ? CALL : handle;
+    let lane = target?.lanes.get(key);
     if (!isLarge && !lane) return false;
-    if (!target) this.#targets.set(dst, (target = { lanes: new Map(), credit: this.#window }));
-    const outgoing = { message, id: this.#nextId++ >>> 0, at: HEADER };
-    if (lane) lane.push(outgoing);
-    else target.lanes.set(key, [outgoing]);
+    if (!target) this.#targets.set(dst, (target = { lanes: new Map(), sent: 0, taken: 0, isPumping: false }));
+    if (!lane) target.lanes.set(key, (lane = { queue: [], until: 0 }));
+    lane.queue.push({ message, id: this.#nextId++ >>> 0, at: HEADER });
     this.#pump(target);
     return true;
   }
@@ -72,48 +92,52 @@ export class BulkSender {
   credit(src: ContextId, data: Buffer): void {
     const target = this.#targets.get(src);
     if (!target || data.length !== 4) return;
-    target.credit = Math.min(this.#window, target.credit + data.readUInt32BE(0));
+    target.taken = Math.min(target.sent, target.taken + data.readUInt32BE(0));
     this.#pump(target);
-    if (!target.lanes.size && target.credit === this.#window) this.#targets.delete(src);
+    for (const [key, lane] of target.lanes) if (!lane.queue.length && lane.until <= target.taken) target.lanes.delete(key);
+    if (!target.lanes.size) this.#targets.delete(src);
   }
 
   /** Drops what was meant for contexts that are gone. */
   forget(gone: IdSet): void {
-    for (const id of this.#targets.keys()) if (holds(gone, id)) this.#targets.delete(id);
+    for (const [id, target] of this.#targets) {
+      if (!holds(gone, id)) continue;
+      target.lanes.clear();
+      this.#targets.delete(id);
+    }
   }
 
+  /** Sends fragments, lane after lane, as far as the window goes. Credit may come in meanwhile. */
   #pump(target: Target): void {
-    while (target.credit > 0 && target.lanes.size) {
-      for (const [key, lane] of target.lanes) {
-        if (target.credit <= 0) break;
-        const outgoing = lane[0] as Outgoing;
-        target.credit -= this.#sendNext(outgoing);
-        if (outgoing.at >= outgoing.message.length) lane.shift();
-        if (!lane.length) target.lanes.delete(key);
-      }
+    if (target.isPumping) return;
+    target.isPumping = true;
+    for (const [key, lane] of target.lanes) {
+      if (target.sent - target.taken >= this.#window) break;
+      const outgoing = lane.queue[0];
+      if (!outgoing) continue;
+      target.lanes.delete(key);
+      target.lanes.set(key, lane);
+      const frame = nextFragment(outgoing);
+      if (outgoing.at >= outgoing.message.length) lane.queue.shift();
+      lane.until = target.sent += frame.length - HEADER;
+      this.#sendFrame(frame);
     }
+    target.isPumping = false;
   }
+}
 
-  #sendNext(outgoing: Outgoing): number {
-    const { message, at } = outgoing;
-    if (at === HEADER && message.length <= HEADER + MAX_FRAME_DATA) {
-      message[2] = ((message[2] as number) & ~PRIORITY) | BULK;
-      outgoing.at = message.length;
-      this.#sendFrame(message);
-      return 0;
-    }
-    const end = Math.min(at + CHUNK, message.length);
-    const frame = Buffer.allocUnsafe(HEADER + PREFIX + end - at);
-    message.copy(frame, 0, 0, HEADER);
-    frame.writeUInt32BE(outgoing.id, HEADER);
-    frame.writeUInt32BE(message.length - HEADER, HEADER + 4);
-    message.copy(frame, HEADER + PREFIX, at, end);
-    frame[2] = ((message[2] as number) & ~PRIORITY) | BULK | FRAGMENT;
-    frame.writeUInt32BE(frame.length - HEADER, 24);
-    outgoing.at = end;
-    this.#sendFrame(frame);
-    return end - at;
-  }
+function nextFragment(outgoing: Outgoing): Buffer {
+  const { message, at } = outgoing;
+  const end = Math.min(at + CHUNK, message.length);
+  const frame = Buffer.allocUnsafe(HEADER + PREFIX + end - at);
+  message.copy(frame, 0, 0, HEADER);
+  frame.writeUInt32BE(outgoing.id, HEADER);
+  frame.writeUInt32BE(message.length - HEADER, HEADER + 4);
+  message.copy(frame, HEADER + PREFIX, at, end);
+  frame[2] = ((message[2] as number) & ~PRIORITY) | BULK | FRAGMENT;
+  frame.writeUInt32BE(frame.length - HEADER, 24);
+  outgoing.at = end;
+  return frame;
 }
 
 interface Incoming {
@@ -121,6 +145,8 @@ interface Incoming {
   message: Buffer | undefined;
   at: number;
   end: number;
+  /** What it counts against the limit. */
+  cost: number;
 }
 
 interface Source {
@@ -137,6 +163,8 @@ export class Assembler {
   readonly #limits: Limits;
   readonly #sendFrame: (frame: Buffer) => void;
   readonly #sources: Map<ContextId, Source> = new Map();
+  /** Bytes reserved for all sources: a child has many ids. */
+  #reserved = 0;
 
   constructor(id: ContextId, limits: Limits, sendFrame: (frame: Buffer) => void) {
     this.#id = id;
@@ -144,46 +172,62 @@ export class Assembler {
     this.#sendFrame = sendFrame;
   }
 
+  /** Number of contexts of which something is under way. */
+  get size(): number {
+    return this.#sources.size;
+  }
+
   /** Takes a fragment; returns the message when it is whole. */
   add(frame: Buffer): Buffer | undefined {
     const src = srcOf(frame);
     const size = frame.length - HEADER - PREFIX;
-    if (size <= 0) return undefined;
+    if (size < 0) return undefined;
     let source = this.#sources.get(src);
     if (!source) this.#sources.set(src, (source = { messages: new Map(), reserved: 0, taken: 0 }));
-    this.#credit(source, src, size);
+    source.taken += size + PREFIX;
     const id = frame.readUInt32BE(HEADER);
     const incoming = source.messages.get(id) || this.#begin(source, id, frame);
     const { message, at, end } = incoming;
     incoming.at += size;
     if (incoming.at <= end && message) frame.copy(message, at, HEADER + PREFIX);
-    if (incoming.at < end) return undefined;
-    source.messages.delete(id);
-    if (message) source.reserved -= end - HEADER;
-    return incoming.at === end ? message : undefined;
+    const isOver = incoming.at >= end;
+    if (isOver && source.messages.delete(id)) this.#reserve(source, -incoming.cost);
+    this.#credit(source, src);
+    return isOver && incoming.at === end ? message : undefined;
   }
 
   /** Drops what had begun to come from contexts that are gone. */
   forget(gone: IdSet): void {
-    for (const id of this.#sources.keys()) if (holds(gone, id)) this.#sources.delete(id);
+    for (const [id, source] of this.#sources) {
+      if (!holds(gone, id)) continue;
+      this.#sources.delete(id);
+      this.#reserved -= source.reserved;
+    }
   }
 
   #begin(source: Source, id: number, frame: Buffer): Incoming {
     const total = frame.readUInt32BE(HEADER + 4);
     const { maxMessageBytes, maxAssemblyBytes } = this.#limits;
-    const incoming: Incoming = { message: undefined, at: HEADER, end: HEADER + total };
-    source.messages.set(id, incoming);
-    if (total > maxMessageBytes || source.reserved + total > maxAssemblyBytes) {
+    const cost = total + OVERHEAD;
+    const isTaken = total <= maxMessageBytes && source.reserved + cost <= maxAssemblyBytes && this.#reserved + cost <= 4 * maxAssemblyBytes;
+    const incoming: Incoming = { message: undefined, at: HEADER, end: HEADER + total, cost: isTaken ? cost : 0 };
+    if (isTaken || source.messages.size < MAX_MESSAGES) source.messages.set(id, incoming);
+    if (!isTaken) {
       this.#refuse(frame, total);
       return incoming;
     }
-    source.reserved += total;
+    this.#reserve(source, cost);
     const message = Buffer.allocUnsafe(HEADER + total);
     frame.copy(message, 0, 0, HEADER);
     message[2] = (message[2] as number) & ~FRAGMENT;
     message.writeUInt32BE(total, 24);
     incoming.message = message;
     return incoming;
+  }
+
+  #reserve(source: Source, cost: number): void {
+    source.reserved += cost;
+    this.#reserved += cost;
   }
 
   #refuse(frame: Buffer, total: number): void {
@@ -193,13 +237,13 @@ export class Assembler {
     this.#sendFrame(jsonFrame(CONTROL | DEAD, srcOf(frame), this.#id, replyTo, 0, toReason(reason)));
   }
 
-  #credit(source: Source, src: ContextId, size: number): void {
-    source.taken += size;
-    if (source.taken < this.#limits.bulkWindowBytes / 4) return;
+  /** Gives credit back when much has been taken, and when nothing is left to come. */
+  #credit(source: Source, src: ContextId): void {
+    if (!source.messages.size) this.#sources.delete(src);
+    else if (source.taken < this.#limits.bulkWindowBytes / 4) return;
     const data = Buffer.alloc(4);
     data.writeUInt32BE(source.taken, 0);
     source.taken = 0;
     this.#sendFrame(makeFrame(CONTROL, src, this.#id, BULK_CREDIT, 0, data));
   }
 }
-

@@ -7,6 +7,7 @@
  * with a whole window; a *source* (an iterable that was handed over) starts with none and learns from the first credit
  * message where to send: so nothing is produced before somebody reads.
  */
+import { randomBytes } from 'crypto';
 import { mitosError, type MitosError } from './errors.ts';
 import * as handles from './handles.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -16,6 +17,8 @@ import { BULK, CONTROL, type ContextId, DEAD, dataOf, ERROR, HEADER, jsonOf, rep
 
 /** What an item counts beside its own bytes, so that empty items are bounded too. */
 const ITEM_OVERHEAD = 64;
+/** Most senders of one receiver. */
+const MAX_SENDERS = 10000;
 
 /** How values become messages and back; set up by {@link Channels}. */
 export interface ItemCodec {
@@ -59,7 +62,10 @@ export class Channels {
 
   /** A handle that nobody can guess and that is not in use. */
   newHandle(): number {
-    return handles.FIRST_CHANNEL + Math.floor(Math.random() * 0x3ffffff) * 32 + Math.floor(Math.random() * 32);
+    for (;;) {
+      const handle = (randomBytes(4).readUInt32BE(0) | handles.FIRST_CHANNEL) >>> 0;
+      if (!this.endpoint.has(handle)) return handle;
+    }
   }
 
   /** Tells every flow that contexts are gone. */
@@ -135,6 +141,7 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
     if (this.#isEnded && !this.#items.length) return;
     this.#items.length = 0;
     this.#end(undefined);
+    this.#release();
     const { endpoint } = this.#channels;
     if (this.#source) endpoint.send(this.#source.dst, this.#source.handle, 0, Buffer.alloc(HEADER), CONTROL | DEAD);
     for (const key of this.#taken.keys()) {
@@ -187,17 +194,24 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
       return;
     }
     if (flags & ERROR) {
-      this.#end(this.#channels.codec.decode(message));
+      let error: unknown;
+      try {
+        error = this.#channels.codec.decode(message);
+      } catch (unreadable) {
+        error = unreadable;
+      }
+      this.#end(error);
       return;
     }
+    const key = `${srcOf(message)}:${replyToOf(message)}`;
+    const isTooMuch = !this.#taken.has(key) && this.#taken.size >= MAX_SENDERS;
     this.#bytes += message.length;
-    if (this.#items.length >= endpoint.limits.maxChannelItems || this.#bytes > endpoint.limits.maxAssemblyBytes) {
+    if (isTooMuch || this.#items.length >= endpoint.limits.maxChannelItems || this.#bytes > endpoint.limits.maxAssemblyBytes) {
       this.#bytes -= message.length;
       endpoint.refuse(message, mitosError('ERR_MITOS_LIMIT', 'The receiver is full (maxChannelItems)'));
       return;
     }
     this.#items.push(message);
-    const key = `${srcOf(message)}:${replyToOf(message)}`;
     if (!this.#taken.has(key)) this.#taken.set(key, 0);
     const waiter = this.#waiters.shift();
     if (waiter) this.#take(waiter.resolve, waiter.reject);

@@ -7,7 +7,7 @@
  * The reply is the value; or, with the ERROR flag, `[1, error]` for what the function threw and `[0, error]` for what
  * kept it from running.
  */
-import { mitosError, type MitosError } from './errors.ts';
+import { mitosError } from './errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import { CALL, CANCEL, DROP_CHAIN } from './handles.ts';
 import type { LiveValues } from './live.ts';
@@ -18,8 +18,12 @@ export class Invocation {
   readonly caller: ContextId;
   /** What has to be undone when the call is over. */
   readonly disposers: (() => void)[] = [];
+  /** Told when it is aborted, on every Node. */
+  onAbort: () => void = () => {};
+  isAborted = false;
+  /** Why it was aborted. */
+  reason: unknown;
   #controller: AbortController | undefined;
-  #reason: unknown;
 
   constructor(caller: ContextId) {
     this.caller = caller;
@@ -29,17 +33,22 @@ export class Invocation {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.abort(this.#reason);
+      if (this.isAborted) this.abort(this.reason);
     }
     return this.#controller.signal;
   }
 
   /** Aborts the signal. */
   abort(reason: unknown): void {
-    this.#reason = reason;
+    this.isAborted = true;
+    this.reason = reason;
+    this.onAbort();
     if (this.#controller) (this.#controller.abort as (reason?: unknown) => void).call(this.#controller, reason);
   }
 }
+
+/** The call whose function is being started on this thread: set until that function waits for the first time. */
+export const starting: { invocation?: Invocation | undefined } = {};
 
 interface Head {
   /** Milliseconds until the caller gives up. */
@@ -53,14 +62,16 @@ interface Order extends Head {
   ref: string;
   /** Where the arguments start, behind the header. */
   offset: number;
+  invocation: Invocation;
 }
 
 /** Calls of one caller. */
 interface Caller {
   /** Calls that wait for their turn to start; the first one is starting. */
   queue: Order[];
-  running: Map<number, Invocation>;
-  chains: Map<number, { tail: Promise<void>; error: MitosError | unknown; hasFailed: boolean }>;
+  /** Calls that are not over, those that wait included: by the handle for the reply, or by themselves when there is none. */
+  running: Map<unknown, Invocation>;
+  chains: Map<number, { tail: Promise<void>; error: unknown; hasFailed: boolean }>;
 }
 
 /** Where functions come from. */
@@ -86,22 +97,26 @@ export class Dispatcher {
     this.#source = source;
     endpoint.on(CALL, (message) => this.#onCall(message));
     endpoint.on(CANCEL, (message) => this.#onCancel(message));
-    endpoint.on(DROP_CHAIN, (message) => this.#caller(srcOf(message)).chains.delete(Number(jsonOf(message))));
+    endpoint.on(DROP_CHAIN, (message) => {
+      const caller = this.#callers.get(srcOf(message));
+      if (caller) caller.chains.delete(Number(jsonOf(message)));
+    });
   }
 
-  /** Number of calls that have begun and not ended. */
+  /** Number of calls that have come and not ended. */
   get running(): number {
     let count = 0;
-    for (const caller of this.#callers.values()) count += caller.running.size + caller.queue.length;
+    for (const caller of this.#callers.values()) count += caller.running.size;
     return count;
   }
 
-  /** Aborts the signals of all running calls, or of those of some callers. */
+  /** Aborts all calls, or those of some callers: the signals of those that run; those that wait do not start any more. */
   abortAll(reason: unknown, isConcerned: (caller: ContextId) => boolean = () => true): void {
     for (const [id, caller] of this.#callers) {
       if (!isConcerned(id)) continue;
-      this.#callers.delete(id);
+      caller.chains.clear();
       for (const invocation of caller.running.values()) invocation.abort(reason);
+      if (!caller.running.size) this.#callers.delete(id);
     }
   }
 
@@ -124,13 +139,15 @@ export class Dispatcher {
       return;
     }
     const caller = this.#caller(src);
-    if (caller.running.size + caller.queue.length >= this.#endpoint.limits.maxCalls) {
+    if (caller.running.size >= this.#endpoint.limits.maxCalls) {
       this.#endpoint.refuse(message, mitosError('ERR_MITOS_LIMIT', `Too many calls at once (maxCalls: ${this.#endpoint.limits.maxCalls})`));
-    } else if (caller.queue.length) {
-      caller.queue.push(order);
-    } else {
-      this.#start(caller, order);
+      return;
     }
+    const { invocation } = order;
+    caller.running.set(replyToOf(message) || invocation, invocation);
+    if (order.d !== undefined) setDeadline(invocation, order.d);
+    if (caller.queue.length) caller.queue.push(order);
+    else this.#start(caller, order);
   }
 
   /** Finds the function and runs it; when that takes time, whatever the caller sends next waits behind it. */
@@ -139,7 +156,7 @@ export class Dispatcher {
     try {
       found = this.#source.resolveRef(order.ref);
     } catch (error) {
-      this.#fail(order, 0, error);
+      this.#fail(caller, order, 0, error);
       return;
     }
     if (!isThenable(found)) {
@@ -160,7 +177,7 @@ export class Dispatcher {
     };
     found.then(
       (fn) => next(() => this.#runInChain(caller, order, fn)),
-      (error) => next(() => this.#fail(order, 0, error)),
+      (error) => next(() => this.#fail(caller, order, 0, error)),
     );
   }
 
@@ -177,7 +194,7 @@ export class Dispatcher {
     const link = chain;
     link.tail = link.tail.then(() => {
       if (link.hasFailed) {
-        this.#fail(order, 1, link.error);
+        this.#fail(caller, order, 1, link.error);
         return undefined;
       }
       return this.#run(caller, order, fn, (error) => {
@@ -188,81 +205,90 @@ export class Dispatcher {
   }
 
   #run(caller: Caller, order: Order, fn: unknown, onError?: (error: unknown) => void): Promise<void> | undefined {
-    const { message } = order;
-    const invocation = new Invocation(srcOf(message));
-    const fail = (error: unknown): void => {
+    const { message, invocation } = order;
+    const fail = (error: unknown, isThrown: number): void => {
       if (onError) onError(error);
-      finish();
-      this.#fail(order, 1, error);
+      this.#fail(caller, order, isThrown, error);
     };
-    const finish = (): void => {
-      const replyTo = replyToOf(message);
-      if (caller.running.get(replyTo) === invocation) caller.running.delete(replyTo);
-      for (const dispose of invocation.disposers) dispose();
-    };
+    if (invocation.isAborted) {
+      fail(invocation.reason, 0);
+      return undefined;
+    }
     try {
       this.#live.disposers = invocation.disposers;
       const args = this.#live.decode(message, order.offset) as unknown[];
       this.#live.disposers = undefined;
       const result = this.#wrapCall(invocation, fn as (...args: unknown[]) => unknown, args);
-      if (!isThenable(result)) {
-        finish();
-        this.#succeed(order, result);
-        return undefined;
+      if (isThenable(result)) {
+        return Promise.resolve(result).then(
+          (value) => this.#succeed(caller, order, value),
+          (error) => fail(error, 1),
+        );
       }
-      if (order.d !== undefined) setDeadline(invocation, order.d);
-      caller.running.set(replyToOf(message), invocation);
-      return result.then((value) => {
-        finish();
-        this.#succeed(order, value);
-      }, fail) as Promise<void>;
+      this.#succeed(caller, order, result);
     } catch (error) {
-      fail(error);
-      return undefined;
+      this.#live.disposers = undefined;
+      fail(error, 1);
     }
+    return undefined;
   }
 
   #wrapCall(invocation: Invocation, fn: (...args: unknown[]) => unknown, args: unknown[]): unknown {
     if (typeof fn !== 'function') throw mitosError('ERR_MITOS_NOT_CALLABLE', 'The call names something that is not a function');
-    return this.wrap(invocation, () => fn(...args));
+    return this.wrap(invocation, () => {
+      starting.invocation = invocation;
+      try {
+        return fn(...args);
+      } finally {
+        starting.invocation = undefined;
+      }
+    });
   }
 
-  #succeed(order: Order, value: unknown): void {
+  #succeed(caller: Caller, order: Order, value: unknown): void {
     const replyTo = replyToOf(order.message);
-    if (!replyTo) return;
     const src = srcOf(order.message);
     try {
-      this.#endpoint.send(src, replyTo, 0, this.#live.encode(isGenerator(value) ? overlap(value) : value, 'result', src));
+      if (replyTo) this.#endpoint.send(src, replyTo, 0, this.#live.encode(isGenerator(value) ? overlap(value) : value, 'result', src));
     } catch (error) {
-      this.#fail(order, 0, error);
+      this.#fail(caller, order, 0, error);
+      return;
     }
+    this.#finish(caller, order);
   }
 
-  #fail(order: Order, isThrown: number, error: unknown): void {
+  #fail(caller: Caller, order: Order, isThrown: number, error: unknown): void {
+    this.#finish(caller, order);
     const src = srcOf(order.message);
     const replyTo = replyToOf(order.message);
     if (!replyTo) {
       this.onNotifyError(src, error);
       return;
     }
-    let message: Buffer;
-    try {
-      message = this.#live.encode([isThrown, error], 'error', src);
-    } catch {
-      message = this.#live.encode([isThrown, String(error)], 'error', src);
+    // What was thrown may be anything: too large, not sendable, without a text.
+    for (const attempt of [() => error, () => String(error), () => 'The error cannot be sent']) {
+      try {
+        this.#endpoint.send(src, replyTo, 0, this.#live.encode([isThrown, attempt()], 'error', src), NORMAL | ERROR);
+        return;
+      } catch {
+        // the next one
+      }
     }
-    this.#endpoint.send(src, replyTo, 0, message, NORMAL | ERROR);
+  }
+
+  #finish(caller: Caller, { message, invocation }: Order): void {
+    const src = srcOf(message);
+    const key = replyToOf(message) || invocation;
+    if (caller.running.get(key) === invocation) caller.running.delete(key);
+    for (const dispose of invocation.disposers) dispose();
+    if (!caller.running.size && !caller.chains.size && this.#callers.get(src) === caller) this.#callers.delete(src);
   }
 
   #onCancel(message: Buffer): void {
     const caller = this.#callers.get(srcOf(message));
     const data = jsonOf(message) as { call: number; reason: string } | undefined;
-    if (!caller || !data) return;
-    const reason = mitosError('ERR_MITOS_ABORTED', String(data.reason || 'The caller gave up'));
-    const invocation = caller.running.get(data.call);
-    if (invocation) invocation.abort(reason);
-    const at = caller.queue.findIndex((order) => replyToOf(order.message) === data.call);
-    if (at > 0) caller.queue.splice(at, 1);
+    const invocation = caller && data ? caller.running.get(data.call) : undefined;
+    if (invocation) invocation.abort(mitosError('ERR_MITOS_ABORTED', String(data?.reason || 'The caller gave up')));
   }
 }
 
@@ -273,14 +299,14 @@ function readOrder(message: Buffer): Order | undefined {
   const [ref, head] = message.toString('utf8', HEADER + 2, end).split('\n') as [string, string | undefined];
   const offset = end - HEADER;
   try {
-    return Object.assign(head ? (JSON.parse(head) as Head) : {}, { message, ref, offset });
+    return Object.assign(head ? (JSON.parse(head) as Head) : {}, { message, ref, offset, invocation: new Invocation(srcOf(message)) });
   } catch {
     return undefined;
   }
 }
 
 function setDeadline(invocation: Invocation, ms: number): void {
-  const timer = setTimeout(() => invocation.abort(mitosError('ERR_MITOS_TIMEOUT', 'The time of the call is over')), ms);
+  const timer = setTimeout(() => invocation.abort(mitosError('ERR_MITOS_TIMEOUT', 'The time of the call is over')), Math.min(ms, 0x7fffffff));
   timer.unref();
   invocation.disposers.push(() => clearTimeout(timer));
 }

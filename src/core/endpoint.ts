@@ -5,7 +5,7 @@
  * Messages for one mailbox of one context arrive in the order they were sent, at most once.
  */
 import { Assembler, BulkSender } from './bulk.ts';
-import { type MitosError, mitosError } from './errors.ts';
+import { MitosError, mitosError } from './errors.ts';
 import * as handles from './handles.ts';
 import type { Limits } from './limits.ts';
 import { fromReason, type Reason, toReason } from './reason.ts';
@@ -22,6 +22,7 @@ import {
   handleOf,
   jsonFrame,
   jsonOf,
+  MAX_FRAME_DATA,
   NORMAL,
   replyToOf,
   srcOf,
@@ -53,7 +54,7 @@ export class Endpoint {
   onTree: (notice: TreeNotice) => void = () => {};
   /** While set, messages other than replies to this handle wait in a queue (a blocking request is under way). */
   #only = 0;
-  #parked: Buffer[] = [];
+  readonly #parked: Buffer[] = [];
   readonly #sendFrame: (frame: Buffer) => void;
   readonly #handlers: Map<number, MessageHandler> = new Map();
   readonly #pending: Map<number, Pending> = new Map();
@@ -80,9 +81,14 @@ export class Endpoint {
     this.#handlers.delete(handle);
   }
 
-  /** Number of mailboxes and of requests without reply. */
+  /** Whether there is a mailbox. */
+  has(handle: number): boolean {
+    return this.#handlers.has(handle);
+  }
+
+  /** Number of mailboxes, of requests without reply, and of contexts with large messages under way. */
   get size(): number {
-    return this.#handlers.size + this.#pending.size;
+    return this.#handlers.size + this.#pending.size + this.#bulk.size + this.#assembler.size;
   }
 
   /** Whether an order with this authority is to be obeyed. */
@@ -96,10 +102,11 @@ export class Endpoint {
    */
   send(dst: ContextId, handle: number, replyTo: number, message: Buffer, flags: number = NORMAL): void {
     const size = message.length - HEADER;
-    if (size > this.limits.maxMessageBytes) {
-      throw mitosError('ERR_MITOS_TOO_LARGE', `Cannot send ${size} bytes: the limit is ${this.limits.maxMessageBytes} (maxMessageBytes)`, {
+    const limit = handle < handles.FIRST_MAILBOX ? MAX_FRAME_DATA : this.limits.maxMessageBytes;
+    if (size > limit) {
+      throw mitosError('ERR_MITOS_TOO_LARGE', `Cannot send ${size} bytes: the limit is ${limit} (maxMessageBytes)`, {
         hint: 'send a stream or several smaller values',
-        data: { size, limit: this.limits.maxMessageBytes },
+        data: { size, limit },
       });
     }
     writeHeader(message, flags, dst, this.id, handle, replyTo);
@@ -108,7 +115,7 @@ export class Endpoint {
 
   /** Sends JSON. */
   sendJson(dst: ContextId, handle: number, replyTo: number, value: unknown, flags: number = NORMAL): void {
-    this.#sendFrame(jsonFrame(flags, dst, this.id, handle, replyTo, value));
+    this.send(dst, handle, replyTo, jsonFrame(flags, dst, this.id, handle, replyTo, value), flags);
   }
 
   /** Says that there is no answer to `message`, and why. */
@@ -138,7 +145,15 @@ export class Endpoint {
 
   /** Sends JSON and gives the reply as it is. Rejects with the reason when there is none. */
   request(dst: ContextId, handle: number, value: unknown): Promise<Buffer> {
-    return new Promise((onReply, onDead) => this.sendJson(dst, handle, this.expect(dst, { onReply, onDead }), value));
+    return new Promise((onReply, onDead) => {
+      const replyTo = this.expect(dst, { onReply, onDead });
+      try {
+        this.sendJson(dst, handle, replyTo, value);
+      } catch (error) {
+        this.forget(replyTo);
+        onDead(error);
+      }
+    });
   }
 
   /**
@@ -152,6 +167,7 @@ export class Endpoint {
     this.#only = this.expect(dst, { onReply: (m) => (reply = m), onDead: (r) => (dead = r) });
     this.sendJson(dst, handle, this.#only, value);
     while (!reply && !dead && pump());
+    this.forget(this.#only);
     this.#only = outer;
     if (!outer && this.#parked.length) setImmediate(() => this.#unpark());
     if (reply) return reply;
@@ -159,9 +175,7 @@ export class Endpoint {
   }
 
   #unpark(): void {
-    const parked = this.#parked;
-    this.#parked = [];
-    for (const message of parked) this.#dispatch(message);
+    while (!this.#only && this.#parked.length) this.#handle(this.#parked.shift() as Buffer);
   }
 
   /** Takes a frame that the router delivers. */
@@ -186,9 +200,19 @@ export class Endpoint {
     } else if (this.#only || this.#parked.length) {
       this.#parked.push(message);
     } else {
+      this.#handle(message);
+    }
+  }
+
+  /** What a peer sent must not end the link it came on: a mailbox that cannot read it refuses it. */
+  #handle(message: Buffer): void {
+    const handle = handleOf(message);
+    try {
       const handler = this.#handlers.get(handle);
-      if (handler) handler(message);
-      else this.refuse(message, mitosError('ERR_MITOS_DISCONNECTED', `Context ${this.id} has no mailbox ${handle}`));
+      if (!handler) throw mitosError('ERR_MITOS_DISCONNECTED', `Context ${this.id} has no mailbox ${handle}`);
+      handler(message);
+    } catch (error) {
+      this.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Mailbox ${handle} of context ${this.id}: ${error}`));
     }
   }
 

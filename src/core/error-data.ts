@@ -1,5 +1,6 @@
 /** Errors as data: read without ever throwing, and made again from a fixed table of classes. */
 import { types } from 'util';
+import { withoutOwnFrames } from './error-text.ts';
 import { type ErrorCode, MitosError, mitosError } from './errors.ts';
 
 /** An error as plain data. What was thrown but is no error has only `value`. */
@@ -71,7 +72,7 @@ export function readError(error: unknown, isSendable: (value: unknown) => boolea
   const nested = (value: unknown) => readError(value, isSendable, depth - 1, seen);
   const isNew = (value: unknown) => depth > 1 && !seen.includes(value);
   const [name, message, stack, code, cause] = TOP.map(read);
-  const facts: ErrorData = { name: textOf(name) || 'Error', message: textOf(message), stack: textOf(stack) };
+  const facts: ErrorData = { name: textOf(name) || 'Error', message: textOf(message), stack: withoutOwnFrames(textOf(stack)) };
   if (isCode(code)) facts.code = code;
   if (cause !== undefined && isNew(cause)) facts.cause = nested(cause);
   const isAggregate = name === 'AggregateError';

@@ -8,7 +8,7 @@ import type { ChildConfig } from './config.ts';
 import { mitosError, type MitosError } from './errors.ts';
 import { toReason } from './reason.ts';
 import { Router, type RouterHooks } from './router.ts';
-import { Stream } from './stream.ts';
+import { type KeepAlive, Stream } from './stream.ts';
 import type { Transport } from './transport.ts';
 import { type ContextId, dataOf, replyToOf } from './wire.ts';
 
@@ -85,13 +85,13 @@ export class Hop {
   }
 
   /** A stream to a neighbour; frames that come in are routed. */
-  createStream(peerId: ContextId, name: string, onClose: (stream: Stream, reason: MitosError) => void): Stream {
+  createStream(peerId: ContextId, name: string, onClose: (stream: Stream, reason: MitosError) => void, keepAlive: KeepAlive = this.config.keepAlive): Stream {
     return new Stream({
       peerId,
       selfId: this.config.id,
       name,
       clock: this.clock,
-      keepAlive: this.config.keepAlive,
+      keepAlive,
       onFrame: (stream, frame) => this.router.route(frame, stream),
       onClose,
     });

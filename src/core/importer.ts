@@ -42,6 +42,8 @@ type Exports = Map<string, Accessor | null>;
 /** A module in this context. */
 interface Loaded {
   def: ModuleDef;
+  /** The table of its definition, and what was learned since: a definition may be handed on to children, so it stays as it is. */
+  links: Record<string, Dep>;
   ns: Table;
   /** Static imports, in order. */
   deps: Loaded[];
@@ -72,14 +74,16 @@ interface Scope extends Table {
 }
 
 const load = createRequire('/') as (id: string) => Table;
-const { defineProperty, keys } = Object;
-const isBuiltin = (id: string): boolean => /^node:/.test(id) || builtinModules.indexOf(id) >= 0;
+const { assign, defineProperty, keys } = Object;
+const bare = <T = Table>(): T => Object.create(null) as T;
+const isBuiltin = (id: string): boolean => id.startsWith('node:') || builtinModules.indexOf(id) >= 0;
 const has = (object: unknown, key: string): boolean => Object.prototype.hasOwnProperty.call(object, key);
 const isFunction = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === 'function';
-const fileOf = ({ url }: ModuleDef): string => (/^file:/.test(url) ? fileURLToPath(url) : url);
+const fileOf = ({ url }: ModuleDef): string => (url.startsWith('file:') ? fileURLToPath(url) : url);
 /** The name under which stack traces show a module: the master maps it back. */
 const scriptName = ({ id, url }: ModuleDef): string => `mitos:${id}/${url.replace(/.*\//, '').replace(/[^\w.-]/g, '_')}`;
-const compile = (def: ModuleDef, head: string): unknown => new Script(`(${head}{${def.code}\n})`, { filename: scriptName(def) }).runInThisContext();
+const compile = (def: ModuleDef, head: string): unknown =>
+  new Script(`(${head}{${def.code}\n})`, { filename: scriptName(def) }).runInThisContext();
 const getter = (object: Table, key: string, get: Getter, set?: (value: unknown) => void): unknown =>
   defineProperty(object, key, { enumerable: true, get, set } as PropertyDescriptor);
 
@@ -88,7 +92,8 @@ function walk(start: unknown, path: readonly string[]): unknown {
   let value = start;
   for (const key of path) {
     holder = value;
-    if (holder == null || !has(holder, key)) throw mitosError('ERR_MITOS_NOT_CALLABLE', `Cannot call "${path.join('.')}": there is no such function here`);
+    if (holder == null || !has(holder, key))
+      throw mitosError('ERR_MITOS_NOT_CALLABLE', `Cannot call "${path.join('.')}": there is no such function here`);
     value = (holder as Table)[key];
   }
   return path.length > 1 && isFunction(value) ? value.bind(holder) : value;
@@ -124,7 +129,17 @@ export class Importer {
 
     const define = (defs: readonly ModuleDef[]): void => {
       for (const def of defs) {
-        if (!table.has(def.id)) table.set(def.id, { def, ns: Object.create(null) as Table, deps: [], stars: [], own: {}, passed: {}, state: 0 });
+        if (!table.has(def.id))
+          table.set(def.id, {
+            def,
+            links: assign(bare<Record<string, Dep>>(), def.deps),
+            ns: bare(),
+            deps: [],
+            stars: [],
+            own: {},
+            passed: {},
+            state: 0,
+          });
       }
     };
 
@@ -134,43 +149,55 @@ export class Importer {
       return found;
     };
 
-    /** Visits what `id` needs statically, dependency first; gives the ids that are not here. */
-    const visit = (id: Dep, done: (loaded: Loaded) => void, seen: Set<Dep>, missing: number[]): number[] => {
-      const loaded = table.get(id as number);
-      if (typeof id === 'number' && !seen.has(id)) {
-        seen.add(id);
-        if (!loaded) missing.push(id);
-        else {
-          for (const key of keys(loaded.def.deps)) visit(loaded.def.deps[key] as Dep, done, seen, missing);
-          done(loaded);
+    /** What `root` needs statically, dependency first, without recursion; `missing` gets the ids that are not here. */
+    const orderOf = (root: number, missing: number[] = []): Loaded[] => {
+      const order: Loaded[] = [];
+      const stack = [root];
+      /** 1 entered, 2 left. */
+      const marks = new Map<number, number>();
+      while (stack.length) {
+        const id = stack[stack.length - 1] as number;
+        const mark = marks.get(id);
+        const loaded = table.get(id);
+        marks.set(id, mark ? 2 : 1);
+        if (loaded && !mark) {
+          for (const key of keys(loaded.def.deps).reverse()) {
+            const dep = loaded.def.deps[key];
+            if (typeof dep === 'number' && !marks.has(dep)) stack.push(dep);
+          }
+        } else {
+          stack.pop();
+          if (mark === 1 && loaded) order.push(loaded);
+          if (!loaded) missing.push(id);
         }
       }
-      return missing;
+      return order;
     };
     const missingFor = (id: number): number | undefined => {
       if (table.get(id)?.whole) return undefined;
-      const seen: Loaded[] = [];
-      const missing = visit(id, (loaded) => seen.push(loaded), new Set(), []);
-      if (!missing.length) for (const loaded of seen) loaded.whole = true;
+      const missing: number[] = [];
+      const order = orderOf(id, missing);
+      if (!missing.length) for (const loaded of order) loaded.whole = true;
       return missing[0];
     };
     const take = ({ modules, target }: ModuleAnswer, wanted?: number): Dep => {
       define(modules);
-      if (wanted !== undefined && !table.has(wanted)) spaceOf(typeof target === 'object' ? target : { code: 'ERR_MITOS_PROTOCOL', message: `Module ${wanted} did not arrive` });
+      if (wanted !== undefined && !table.has(wanted))
+        spaceOf(typeof target === 'object' ? target : { code: 'ERR_MITOS_PROTOCOL', message: `Module ${wanted} did not arrive` });
       return target;
     };
 
     // ---- where a specifier leads
 
-    const keyOf = ({ def }: Loaded, specifier: string, kind: Kind): string => (kind !== 'resolve' && (kind === 'require') !== (def.kind === 'cjs') ? `${kind} ${specifier}` : specifier);
+    const keyOf = ({ def }: Loaded, specifier: string, kind: Kind): string =>
+      kind !== 'resolve' && (kind === 'require') !== (def.kind === 'cjs') ? `${kind} ${specifier}` : specifier;
     const known = (from: Loaded, specifier: string, kind: Kind): Dep | undefined => {
       const key = keyOf(from, specifier, kind);
-      return has(from.def.deps, key) ? from.def.deps[key] : isBuiltin(specifier) ? specifier : undefined;
+      return has(from.links, key) ? from.links[key] : isBuiltin(specifier) ? specifier : undefined;
     };
     const learn = (from: Loaded, specifier: string, kind: Kind, answer: ModuleAnswer): Dep => {
       const target = take(answer);
-      // The definition may be handed on to children: what was learned here is not a part of it.
-      if (kind !== 'resolve') from.def = { ...from.def, deps: { ...from.def.deps, [keyOf(from, specifier, kind)]: target } };
+      if (kind !== 'resolve') from.links[keyOf(from, specifier, kind)] = target;
       return target;
     };
     const ask = (from: Loaded, specifier: string, kind: Kind): Dep =>
@@ -188,7 +215,8 @@ export class Importer {
       for (let id; (id = missingFor(dep)) !== undefined; ) take(host.requestSync({ id }), id);
       return table.get(dep) as Loaded;
     };
-    const isLoaded = (target: Table | Loaded): target is Loaded => table.get((target as { def?: { id?: number } }).def?.id as number) === target;
+    const isLoaded = (target: Table | Loaded): target is Loaded =>
+      table.get((target as { def?: { id?: number } }).def?.id as number) === target;
 
     const builtin = (name: string): Table => {
       const id = name.replace(/^node:/, '');
@@ -241,7 +269,9 @@ export class Importer {
         },
         s: (specifier: string) => {
           const ns = scope.i(specifier);
-          loaded.stars.push(sourceOf(loaded, specifier) || { all: new Map(keys(ns).map((key): [string, Accessor] => [key, [() => ns[key]]])) });
+          loaded.stars.push(
+            sourceOf(loaded, specifier) || { all: new Map(keys(ns).map((key): [string, Accessor] => [key, [() => ns[key]]])) },
+          );
         },
         d: (specifier: unknown) => importFrom(loaded, specifier),
         m: { dirname: dirname(filename), filename, url: def.url, resolve: (specifier: string) => resolveFrom(loaded, specifier) },
@@ -257,7 +287,8 @@ export class Importer {
         });
       } else {
         loaded.own = { default: () => loaded.module?.exports };
-        for (const name of def.names || []) if (name !== 'default') loaded.own[name] = () => (loaded.module?.exports as Table | null | undefined)?.[name];
+        for (const name of def.names || [])
+          if (name !== 'default') loaded.own[name] = () => (loaded.module?.exports as Table | null | undefined)?.[name];
       }
     };
     const sourceOf = (loaded: Loaded, specifier: string): Loaded | undefined => table.get(known(loaded, specifier, 'import') as number);
@@ -273,13 +304,19 @@ export class Importer {
       for (const key of keys(passed)) {
         const [specifier, name] = passed[key] as [string, string];
         const source = sourceOf(loaded as Loaded, specifier);
-        all.set(key, (source && exportsOf(source, inside).get(name)) || [() => ((source ? source.ns : (loaded as Required<Loaded>).scope.i(specifier)) as Table)[name]]);
+        all.set(
+          key,
+          (source && exportsOf(source, inside).get(name)) || [
+            () => ((source ? source.ns : (loaded as Required<Loaded>).scope.i(specifier)) as Table)[name],
+          ],
+        );
       }
       const direct = new Set(all.keys());
       for (const star of stars) {
         exportsOf(star, inside).forEach((accessor, key) => {
           const there = all.get(key);
-          if (key !== 'default' && !direct.has(key)) all.set(key, there === undefined || (there && accessor && there[0] === accessor[0]) ? accessor : null);
+          if (key !== 'default' && !direct.has(key))
+            all.set(key, there === undefined || (there && accessor && there[0] === accessor[0]) ? accessor : null);
         });
       }
       if (!path.length) loaded.all = all;
@@ -287,8 +324,9 @@ export class Importer {
     };
 
     const start = (loaded: Loaded): Promise<unknown> | undefined => {
+      if (loaded.state > 1) return run(loaded);
       const fresh: Loaded[] = [];
-      link(loaded, fresh);
+      for (const one of orderOf(loaded.def.id)) link(one, fresh);
       for (const one of fresh) {
         const all = exportsOf(one, []);
         defineProperty(one.ns, Symbol.toStringTag, { value: 'Module' });
@@ -313,11 +351,18 @@ export class Importer {
         throw error;
       };
       try {
-        const waits = loaded.deps.map(run).filter((wait) => wait);
+        const waits: Promise<unknown>[] = [];
+        for (const dep of loaded.deps) {
+          const wait = run(dep);
+          if (wait) waits.push(wait);
+        }
         const finish = (): unknown => evaluate(loaded);
         if (!waits.length && !loaded.def.async) finish();
         else {
-          loaded.pending = (waits.length ? Promise.all(waits).then(finish) : (finish() as Promise<unknown>)).then(() => (loaded.pending = undefined), fail);
+          loaded.pending = (waits.length ? Promise.all(waits).then(finish) : (finish() as Promise<unknown>)).then(
+            () => (loaded.pending = undefined),
+            fail,
+          );
           loaded.pending.catch(() => {});
         }
       } catch (error) {
@@ -336,7 +381,16 @@ export class Importer {
       const filename = fileOf(def);
       const path = dirname(filename);
       const require = scope['r'];
-      const module: Required<Loaded>['module'] = (loaded.module = { id: filename, path, exports: {}, filename, loaded: false, children: [], paths: [], require });
+      const module: Required<Loaded>['module'] = (loaded.module = {
+        id: filename,
+        path,
+        exports: {},
+        filename,
+        loaded: false,
+        children: [],
+        paths: [],
+        require,
+      });
       cache[filename] = module;
       if (def.kind === 'json') module.exports = JSON.parse(def.code) as object;
       else {
@@ -345,14 +399,15 @@ export class Importer {
       }
       module.loaded = true;
       // Without a list of names, those of the object are as good.
-      if (!def.names && module.exports) for (const key of keys(module.exports as Table)) if (!has(ns, key)) getter(ns, key, () => (module.exports as Table)[key]);
+      if (!def.names && module.exports)
+        for (const key of keys(module.exports as Table)) if (!has(ns, key)) getter(ns, key, () => (module.exports as Table)[key]);
       return undefined;
     };
 
     // ---- what code calls
 
     const requireOf = (from: Loaded): unknown =>
-      Object.assign((specifier: string) => requireFrom(from, specifier), {
+      assign((specifier: string) => requireFrom(from, specifier), {
         resolve: (specifier: string) => resolveFrom(from, specifier).replace(/^file:.*/, (url) => fileURLToPath(url)),
         cache,
       });
@@ -367,19 +422,26 @@ export class Importer {
         define([def]);
         target = table.get(def.id) as Loaded;
       }
-      if (start(target)) throw Object.assign(new Error(`Cannot require "${specifier}": it awaits at top level; use import()`), { code: 'ERR_REQUIRE_ASYNC_MODULE' });
+      if (start(target))
+        throw assign(new Error(`Cannot require "${specifier}": it awaits at top level; use import()`), {
+          code: 'ERR_REQUIRE_ASYNC_MODULE',
+        });
       return target.module ? target.module.exports : has(target.ns, 'module.exports') ? target.ns['module.exports'] : target.ns;
     };
 
     const resolveFrom = (from: Loaded, specifier: string): string => {
       const dep = ask(from, specifier, 'resolve');
       const target = typeof dep === 'number' && !table.has(dep) ? take(host.requestSync({ id: dep }), dep) : dep;
-      return typeof target === 'string' ? target : ((typeof target === 'number' ? table.get(target) : spaceOf(target, true)) as Loaded).def.url;
+      return typeof target === 'string'
+        ? target
+        : ((typeof target === 'number' ? table.get(target) : spaceOf(target, true)) as Loaded).def.url;
     };
 
     const importFrom = async (from: Loaded, name: unknown): Promise<unknown> => {
       const specifier = `${name as string}`;
-      const dep = known(from, specifier, 'import') ?? learn(from, specifier, 'import', await host.request({ from: from.def.id, specifier, kind: 'import' }));
+      const dep =
+        known(from, specifier, 'import') ??
+        learn(from, specifier, 'import', await host.request({ from: from.def.id, specifier, kind: 'import' }));
       return typeof dep === 'number' ? namespace(dep) : spaceOf(dep);
     };
 
@@ -399,11 +461,7 @@ export class Importer {
     this.define = define;
     this.idOf = idOf;
     this.has = (id) => table.has(id);
-    this.closure = (id) => {
-      const out: ModuleDef[] = [];
-      visit(id, (loaded) => out.push(loaded.def), new Set(), []);
-      return out;
-    };
+    this.closure = (id) => orderOf(id).map(({ def }) => def);
     this.namespace = namespace;
     this.resolveRef = (ref) => {
       const [, id, rest] = /^(.*?)#(.*)/.exec(ref) as unknown as [string, string, string];

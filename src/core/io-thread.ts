@@ -1,16 +1,19 @@
 /** The thread that owns the streams of a threaded context, as the user's thread sees it. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'worker_threads';
 import type { ChildConfig } from './config.ts';
+import { OUT } from './descriptors.ts';
+import { writeNow } from './fd-transport.ts';
 import { type Sources, threadSource } from './hop.ts';
-import type { FrameLink } from './port-transport.ts';
+import { CELLS, type FrameLink, sharedLock } from './port-transport.ts';
+import { type ContextId, dstOf } from './wire.ts';
 
 /** What a thread of a context is started with. */
 export interface ThreadData {
   mitos: 'io' | 'worker';
   config: ChildConfig;
   port: MessagePort;
-  /** Counted up by the I/O thread with everything it posts. */
-  wake: Int32Array;
+  /** What the two threads share. */
+  cells: Int32Array;
   sources: Sources;
   /** Bundles to install at once, for the I/O thread of a master. */
   bundles: string[];
@@ -20,25 +23,48 @@ export interface ThreadData {
 export interface IoThread {
   worker: Worker;
   port: MessagePort;
-  wake: Int32Array;
+  cells: Int32Array;
 }
 
 /** Starts the thread that owns the streams of a context. */
 export function startIoThread(config: ChildConfig, sources: Sources, bundles: string[]): IoThread {
   const { port1, port2 } = new MessageChannel();
-  const wake = new Int32Array(new SharedArrayBuffer(4));
-  const data: ThreadData = { mitos: 'io', config, port: port2, wake, sources, bundles };
+  const cells = new Int32Array(new SharedArrayBuffer(4 * CELLS));
+  const data: ThreadData = { mitos: 'io', config, port: port2, cells, sources, bundles };
   const worker = new Worker(threadSource(sources), { eval: true, workerData: data, transferList: [port2], execArgv: [] });
-  return { worker, port: port1, wake };
+  return { worker, port: port1, cells };
+}
+
+/** Most bytes that the user's thread writes by itself; more is for the I/O thread. */
+const SHORTCUT_BYTES = 65536;
+
+/**
+ * Lets the user's thread write frames for its ancestors to the descriptor itself, which saves waking the I/O thread. Only
+ * when the link is idle and nobody else writes, so order is kept; what does not fit goes to the I/O thread, lock and all.
+ */
+export function addShortcut(link: FrameLink, cells: Int32Array, ancestors: readonly ContextId[]): void {
+  const lock = sharedLock(cells);
+  link.shortcut = (frames) => {
+    let size = 0;
+    for (const frame of frames) {
+      size += frame.length;
+      if (!ancestors.includes(dstOf(frame))) return false;
+    }
+    if (size > SHORTCUT_BYTES || !link.isIdle || !lock.tryAcquire()) return false;
+    const rest = writeNow(OUT, frames.length > 1 ? [Buffer.concat(frames)] : frames);
+    if (rest.length) link.notify({ rest: Buffer.concat(rest as Uint8Array[]) });
+    else lock.release();
+    return true;
+  };
 }
 
 /** Blocks this thread until something came through the link; gives up after `limitMs` or when the context has to end. */
-export function pumpOf(link: FrameLink, wake: Int32Array, limitMs: number): () => boolean {
+export function pumpOf(link: FrameLink, limitMs: number): () => boolean {
   const until = Date.now() + limitMs;
   let isEnding = false;
   return () => {
     link.flush();
-    const seen = Atomics.load(wake, 0);
+    const seen = link.wakeCount;
     const received = receiveMessageOnPort(link.port) as { message: unknown } | undefined;
     if (received) {
       isEnding = isEnding || !(received.message instanceof Uint8Array);
@@ -46,7 +72,7 @@ export function pumpOf(link: FrameLink, wake: Int32Array, limitMs: number): () =
     } else {
       const left = until - Date.now();
       if (left <= 0) return false;
-      Atomics.wait(wake, 0, seen, Math.min(left, 1000));
+      link.wait(seen, Math.min(left, 1000));
     }
     return !isEnding;
   };

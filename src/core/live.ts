@@ -2,11 +2,12 @@
  * Values that stay alive when they are sent: contexts, channels, streams, iterables and abort signals cross as small
  * descriptors, and messages between their two ends do the rest. Handing one over also opens the way to it.
  */
+import { mitosError } from './errors.ts';
 import { Channels, type ItemCodec, Receiver, Sender } from './channel.ts';
 import { type CodecHooks, decode, encode } from './codec.ts';
 import type { Endpoint } from './endpoint.ts';
-import { OPEN } from './handles.ts';
-import { CONTROL, type ContextId, dataOf, HEADER } from './wire.ts';
+import { FIRST_CHANNEL, OPEN } from './handles.ts';
+import { CONTROL, type ContextId, dataOf, HEADER, srcOf } from './wire.ts';
 
 /** Marks the Context class of whatever copy of the library. */
 export const CONTEXT: unique symbol = Symbol.for('mitos.context') as never;
@@ -68,7 +69,7 @@ export class LiveValues implements ItemCodec {
       return { t: 'context', i: id, n: name, m: this.apiModule };
     }
     if (value instanceof Sender) {
-      this.#open(value.dst);
+      this.#open(value.dst, true);
       return { t: 'sender', i: value.dst, h: value.handle };
     }
     const like = value as { aborted?: unknown; addEventListener?: unknown; getWriter?: unknown; getReader?: unknown };
@@ -91,6 +92,10 @@ export class LiveValues implements ItemCodec {
 
   #decodeLive(descriptor: Descriptor): unknown {
     const { i, h } = descriptor as { i: ContextId; h: number };
+    // A handle below is a mailbox that acts for whoever writes to it, which would be this context.
+    if (i >>> 0 !== i || (descriptor.t !== 'context' && (h >>> 0 !== h || h < FIRST_CHANNEL))) {
+      throw mitosError('ERR_MITOS_PROTOCOL', `A ${descriptor.t} of context ${i} cannot be at ${h}`);
+    }
     switch (descriptor.t) {
       case 'context':
         return this.makeContext(i, descriptor.n, descriptor.m);
@@ -102,7 +107,7 @@ export class LiveValues implements ItemCodec {
       case 'writable':
         return this.#writable(new Sender(this.channels, i, h));
       case 'signal':
-        return this.#signal(h);
+        return this.#signal(i, h);
       default:
         return undefined;
     }
@@ -147,9 +152,11 @@ export class LiveValues implements ItemCodec {
     return handle;
   }
 
-  #signal(handle: number): AbortSignal {
+  #signal(src: ContextId, handle: number): AbortSignal {
+    if (this.#endpoint.has(handle)) throw mitosError('ERR_MITOS_PROTOCOL', `Mailbox ${handle} is in use`);
     const controller = new AbortController();
     this.#endpoint.on(handle, (message) => {
+      if (srcOf(message) !== src) return;
       this.#endpoint.off(handle);
       (controller.abort as (reason?: unknown) => void).call(controller, this.decode(message));
     });
@@ -157,10 +164,10 @@ export class LiveValues implements ItemCodec {
     return controller.signal;
   }
 
-  /** Lets the context that a value is sent to talk to `id`. */
-  #open(id: ContextId): void {
+  /** Lets the context that a value is sent to talk to `id`; with `own` only to its channels, as nobody but itself. */
+  #open(id: ContextId, own?: boolean): void {
     if (id === this.#dst) return;
-    this.#endpoint.sendJson(this.#endpoint.id, OPEN, 0, { from: this.#dst, to: id }, CONTROL);
+    this.#endpoint.sendJson(this.#endpoint.id, OPEN, 0, { from: this.#dst, to: id, own }, CONTROL);
   }
 }
 

@@ -6,7 +6,7 @@
  * Boot: read the parent's greeting (one frame) and the user's side (so many bytes as the greeting says) from fd 3, tidy up the
  * process, then run hop and user's side, on two threads or on one, and greet back.
  */
-import { receiveMessageOnPort, workerData } from 'worker_threads';
+import { isMainThread, receiveMessageOnPort, workerData } from 'worker_threads';
 import { brotliDecompressSync } from 'zlib';
 import type { ChildConfig, LifeNotice } from './config.ts';
 import { describe } from './describe.ts';
@@ -14,8 +14,8 @@ import { closeStrayDescriptors, IN, OUT, readExactly, rest, tryRead } from './de
 import { fdTransport } from './fd-transport.ts';
 import { HELLO } from './handles.ts';
 import { evaluate, Hop, type Sources } from './hop.ts';
-import { pumpOf, startIoThread, type ThreadData } from './io-thread.ts';
-import { FrameLink, PortTransport } from './port-transport.ts';
+import { addShortcut, pumpOf, startIoThread, type ThreadData } from './io-thread.ts';
+import { FrameLink, PortTransport, sharedLock } from './port-transport.ts';
 import type { Stream } from './stream.ts';
 import type { UserSide } from './user-side.ts';
 import { CONTROL, HEADER, jsonFrame, jsonOf, VERSION } from './wire.ts';
@@ -88,10 +88,14 @@ function runWorkerContext({ config, port, sources }: ThreadData): void {
 /** Hop and user's side on this thread. `read` feeds the parent's stream while the loop stands still. */
 function runHere(config: ChildConfig, sources: Sources, read: (parent: Stream) => boolean): Hop {
   const { createUser, endUser } = evaluate(sources.user, core) as UserModule;
+  const leave = (graceMs: number): void => {
+    dieOnExit();
+    endUser(user, graceMs);
+  };
   const hop = new Hop(config, sources, core, {
     deliver: (frame) => user.endpoint.receive(frame),
-    onOrphan: () => endUser(user, 0),
-    onShutdown: (graceMs) => endUser(user, graceMs),
+    onOrphan: () => leave(0),
+    onShutdown: leave,
   });
   const pump = (): boolean => {
     const { parent } = hop.router;
@@ -108,7 +112,7 @@ function runHere(config: ChildConfig, sources: Sources, read: (parent: Stream) =
 }
 
 function bootThreaded(config: ChildConfig, sources: Sources): void {
-  const { worker, port, wake } = startIoThread(config, sources, []);
+  const { worker, port, cells } = startIoThread(config, sources, []);
   worker.on('error', (error: Error) => {
     process.stderr.write(`mitos: the I/O thread failed: ${error.stack || error}\n`);
     process.exit(70);
@@ -116,19 +120,23 @@ function bootThreaded(config: ChildConfig, sources: Sources): void {
   const { createUser, endUser, flushUser } = evaluate(sources.user, core) as UserModule;
   const link = new FrameLink(
     port,
-    wake,
+    cells,
     (frame) => user.endpoint.receive(frame),
-    (notice: LifeNotice) => endUser(user, notice.graceMs),
+    (notice: LifeNotice) => {
+      dieOnExit();
+      endUser(user, notice.graceMs);
+    },
   );
-  const user = createUser(config, (frame) => link.send(frame), pumpOf(link, wake, Infinity), core);
+  addShortcut(link, cells, config.ancestors);
+  const user = createUser(config, (frame) => link.send(frame), pumpOf(link, Infinity), core);
   self.user = user;
-  process.on('exit', () => flushUser(user, pumpOf(link, wake, 250)));
+  process.on('exit', () => flushUser(user, pumpOf(link, 250)));
 }
 
 /** The I/O thread: routing goes on whatever the user's thread does, and the process ends when the parent is gone. */
-function runIo({ config, port, wake, sources, bundles }: ThreadData): void {
+function runIo({ config, port, cells, sources, bundles }: ThreadData): void {
   const end = (graceMs: number, untilMs: number): void => {
-    port.postMessage({ graceMs });
+    link.notify({ graceMs });
     setTimeout(die, untilMs);
   };
   const hop = new Hop(config, sources, core, {
@@ -136,17 +144,30 @@ function runIo({ config, port, wake, sources, bundles }: ThreadData): void {
     onOrphan: () => end(0, 500),
     onShutdown: (graceMs) => end(graceMs, graceMs + 200),
   });
-  const link = new FrameLink(port, wake, (frame) => hop.router.route(frame, undefined), () => {});
+  const hasParent = config.ancestors.length > 0;
+  const transport = hasParent ? fdTransport(IN, OUT, sharedLock(cells)) : undefined;
+  const link = new FrameLink(
+    port,
+    cells,
+    (frame) => hop.router.route(frame, undefined),
+    ({ rest }: { rest: Uint8Array }) => transport && transport.queue([rest]),
+  );
+  port.on('message', () => link.acknowledge());
   self.hop = hop;
   for (const bundle of bundles) hop.install(bundle);
-  if (!config.ancestors.length) return;
-  hop.attachParent(fdTransport(IN, OUT));
+  if (!transport) return;
+  hop.attachParent(transport);
   greet(hop);
 }
 
 function greet(hop: Hop): void {
   const parent = hop.router.parent as Stream;
   parent.send(jsonFrame(CONTROL, parent.peerId, hop.config.id, HELLO, 0, { v: VERSION, ...describe() }));
+}
+
+/** Has the programs that this process started end with it. Of no use for a thread, which shares the process with others. */
+function dieOnExit(): void {
+  if (isMainThread) process.on('exit', die);
 }
 
 /** Ends this process and the programs it started (when it leads their group), whatever its main thread does. */

@@ -39,6 +39,11 @@ export class Policy {
     return handle >= FIRST_REPLY && this.#open.get(dst)?.has(src) ? src : undefined;
   }
 
+  /** Number of pairs. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Forgets every pair with one of `gone`; returns the contexts that could talk to one of them. */
   forget(gone: IdSet): ContextId[] {
     const told: ContextId[] = [];

@@ -1,5 +1,6 @@
 /** Bytes over a MessagePort: between the threads of one process. */
 import type { MessagePort } from 'worker_threads';
+import type { WriteLock } from './fd-transport.ts';
 import type { Transport } from './transport.ts';
 import { FrameParser } from './wire.ts';
 
@@ -45,25 +46,47 @@ export class PortTransport implements Transport {
   }
 }
 
-/**
- * The link between a context's user thread and its I/O thread: frames in both directions. `wake` is shared by the two: the
- * I/O thread counts it up with every post, so that a blocked user thread can wait on it.
- */
+/** Cells that the two threads of a context share: posts of the I/O thread, the write lock, posts that the I/O thread has handled. */
+const WAKE = 0;
+const LOCK = 1;
+const HANDLED = 2;
+/** How many there are. */
+export const CELLS = 3;
+
+/** The lock on the descriptor to the parent, which both threads of a context write to. */
+export function sharedLock(cells: Int32Array): WriteLock {
+  return {
+    tryAcquire: () => Atomics.compareExchange(cells, LOCK, 0, 1) === 0,
+    release: () => {
+      Atomics.store(cells, LOCK, 0);
+    },
+  };
+}
+
+/** The link between a context's user thread and its I/O thread: frames in both directions, and now and then a notice. */
 export class FrameLink {
   readonly port: MessagePort;
-  readonly #wake: Int32Array;
+  /** Writes frames past the link, if that can be done in order. */
+  shortcut: ((frames: readonly Buffer[]) => boolean) | undefined;
+  readonly #cells: Int32Array;
   readonly #parser: FrameParser = new FrameParser();
   readonly #onFrame: (frame: Buffer) => void;
   readonly #onNotice: (notice: never) => void;
   #queue: Buffer[] = [];
+  #posts = 0;
 
-  /** @param onNotice Takes what comes through the port and is not bytes. */
-  constructor(port: MessagePort, wake: Int32Array, onFrame: (frame: Buffer) => void, onNotice: (notice: never) => void) {
+  /** @param onNotice Takes what comes through the port and is not frames. */
+  constructor(port: MessagePort, cells: Int32Array, onFrame: (frame: Buffer) => void, onNotice: (notice: never) => void) {
     this.port = port;
-    this.#wake = wake;
+    this.#cells = cells;
     this.#onFrame = onFrame;
     this.#onNotice = onNotice;
     port.on('message', (message: unknown) => this.take(message));
+  }
+
+  /** Whether the other side has handled everything that was posted. */
+  get isIdle(): boolean {
+    return Atomics.load(this.#cells, HANDLED) === this.#posts;
   }
 
   /** Sends a frame; frames of one turn of the loop go together. */
@@ -73,17 +96,45 @@ export class FrameLink {
 
   /** Sends what waits at once. */
   flush(): void {
-    if (!this.#queue.length) return;
-    post(this.port, this.#queue);
+    const frames = this.#queue;
+    if (!frames.length) return;
     this.#queue = [];
-    Atomics.add(this.#wake, 0, 1);
-    Atomics.notify(this.#wake, 0);
+    if (this.shortcut && this.shortcut(frames)) return;
+    post(this.port, frames);
+    this.#posted();
+  }
+
+  /** Sends something that is not frames. */
+  notify(notice: object): void {
+    this.port.postMessage(notice);
+    this.#posted();
   }
 
   /** Takes what came through the port. */
   take(message: unknown): void {
     if (message instanceof Uint8Array) this.#parser.push(asBuffer(message), this.#onFrame);
     else this.#onNotice(message as never);
+  }
+
+  /** Tells the user's thread, once what was taken has been written, that it may write past the link again. */
+  acknowledge(): void {
+    queueMicrotask(() => Atomics.add(this.#cells, HANDLED, 1));
+  }
+
+  /** Blocks this thread until the other side posts something, for `limitMs` at most; `seen` is {@link wakeCount} from before looking. */
+  wait(seen: number, limitMs: number): void {
+    Atomics.wait(this.#cells, WAKE, seen, limitMs);
+  }
+
+  /** Counts posts of the other side. */
+  get wakeCount(): number {
+    return Atomics.load(this.#cells, WAKE);
+  }
+
+  #posted(): void {
+    this.#posts = (this.#posts + 1) | 0;
+    Atomics.add(this.#cells, WAKE, 1);
+    Atomics.notify(this.#cells, WAKE);
   }
 }
 

@@ -218,6 +218,11 @@ export class Router {
     }
   }
 
+  /** Number of routes, of pairs that may talk, and of children that were given ids. */
+  get size(): number {
+    return this.routes.size + this.#policy.size + this.#pagesTaken.size;
+  }
+
   /** Counters of every link, with the id of the neighbour. */
   stats(): (StreamStats & { id: ContextId; queuedBytes: number })[] {
     const streams = [...this.children.values()];

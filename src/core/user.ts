@@ -11,10 +11,11 @@ import { UserSide } from './user-side.ts';
 
 export { Channels, Receiver, Sender } from './channel.ts';
 export { decode, encode, errorFromData, errorToData } from './codec.ts';
+export { starting } from './dispatcher.ts';
 export { Endpoint } from './endpoint.ts';
 export { CONTEXT, LiveValues } from './live.ts';
 export { LineSplitter } from './log.ts';
-export { packModules } from './module-batch.ts';
+export { KINDS } from './module-batch.ts';
 export { Secret } from './secret.ts';
 
 /** Makes the user's side of this thread, with its console and its late errors going to the master. */

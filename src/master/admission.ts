@@ -44,7 +44,8 @@ export class Admission {
     } else if (isAbsolute(specifier)) path = specifier;
     else if (/^\.{0,2}(?:\/|$)/.test(specifier) || specifier.startsWith('.')) path = resolve(dirname(from), specifier);
     else if (/^[a-z][a-z+.-]*:/i.test(specifier)) return 'its scheme is not served';
-    else if (specifier.split('/').some((part) => part === '..' || part === '.' || (part.startsWith('.') && part.length > 1))) return 'it leaves its package';
+    else if (specifier.split('/').some((part) => part === '..' || part === '.' || (part.startsWith('.') && part.length > 1)))
+      return 'it leaves its package';
     return path !== undefined && !this.#inside(path) ? 'it leads outside of the program' : undefined;
   }
 
@@ -54,7 +55,8 @@ export class Admission {
     if (!this.#inside(path)) return 'it lies outside of the program';
     for (let at = path; at !== dirname(at); at = dirname(at)) {
       const name = at.slice(dirname(at).length).replace(/^[/\\]/, '');
-      if (name.startsWith('.') && !this.#dotted.has(at) && !(STORES.has(name) && dirname(at).endsWith(`${sep}node_modules`))) return 'it is hidden';
+      if (name.startsWith('.') && !this.#dotted.has(at) && !(STORES.has(name) && dirname(at).endsWith(`${sep}node_modules`)))
+        return 'it is hidden';
     }
     try {
       return lstatSync(path).isFile() ? undefined : 'it is not a regular file';

@@ -1,6 +1,7 @@
 /** How a function is reached from the top level of its file, where it can be. */
-import type { Source } from './source.ts';
+
 import { completed } from './slices.ts';
+import type { Source } from './source.ts';
 import { child, children, holderOf, nameOf, type Syntax, unwrap } from './syntax.ts';
 
 /** The head of a path that starts at the default export (`module.exports` in CommonJS). */
@@ -86,5 +87,5 @@ function keyName(holder: Syntax): string | undefined {
 
 function isTopLevel(node: Syntax): boolean {
   const parent = node.parent;
-  return parent?.type === 'Program' || (/^Export/.test(parent?.type ?? '') && parent?.parent?.type === 'Program');
+  return parent?.type === 'Program' || (parent?.type.startsWith('Export') === true && parent.parent?.type === 'Program');
 }

@@ -7,7 +7,13 @@ const require = createRequire(import.meta.url);
 const refs = new WeakMap<object, string>();
 const seen = new Set<string>();
 /** Under these names first: `fs.promises` is there on every Node that a target may run, `fs/promises` is not. */
-const NESTED: Record<string, readonly string[]> = { fs: ['promises'], dns: ['promises'], util: ['types'], timers: ['promises'], path: ['posix', 'win32'] };
+const NESTED: Record<string, readonly string[]> = {
+  fs: ['promises'],
+  dns: ['promises'],
+  util: ['types'],
+  timers: ['promises'],
+  path: ['posix', 'win32'],
+};
 
 function note(value: unknown, ref: string): void {
   if (typeof value === 'function' && !refs.has(value)) refs.set(value, ref);
@@ -24,7 +30,9 @@ function noteAll(holder: unknown, prefix: string, depth: number): void {
 }
 
 function scan(): void {
-  const loaded = new Set((process as unknown as { moduleLoadList: string[] }).moduleLoadList.map((one) => one.replace(/^NativeModule /, '')));
+  const loaded = new Set(
+    (process as unknown as { moduleLoadList: string[] }).moduleLoadList.map((one) => one.replace(/^NativeModule /, '')),
+  );
   for (const id of builtinModules) {
     if (seen.has(id) || !loaded.has(id) || id.startsWith('_')) continue;
     seen.add(id);
@@ -36,7 +44,20 @@ function scan(): void {
   if (seen.has('*globals')) return;
   seen.add('*globals');
   noteAll(process, 'node:process#', 0);
-  for (const name of ['console', 'JSON', 'Math', 'Object', 'Reflect', 'Date', 'Number', 'String', 'Array', 'Promise', 'performance', 'Atomics']) {
+  for (const name of [
+    'console',
+    'JSON',
+    'Math',
+    'Object',
+    'Reflect',
+    'Date',
+    'Number',
+    'String',
+    'Array',
+    'Promise',
+    'performance',
+    'Atomics',
+  ]) {
     noteAll((globalThis as unknown as Table)[name], `globalThis#${name}.`, 0);
   }
   noteAll(globalThis, 'globalThis#', 0);

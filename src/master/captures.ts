@@ -29,9 +29,10 @@ function findSelf(fn: Syntax): Capture | undefined {
     if (node.type === 'Super') found = { name: 'super', node };
     else if (outer && node.type === 'ThisExpression') found = { name: 'this', node };
     else if (outer && node.type === 'MetaProperty' && nameOf(child(node, 'meta')) === 'new') found = { name: 'new.target', node };
-    else if (outer && node.type === 'Identifier' && nameOf(node) === 'arguments' && node.parent?.type !== 'Property') found = { name: 'arguments', node };
+    else if (outer && node.type === 'Identifier' && nameOf(node) === 'arguments' && node.parent?.type !== 'Property')
+      found = { name: 'arguments', node };
     if (isFunctionNode(node) && node !== fn && node.type !== 'ArrowFunctionExpression') return;
-    if (/^Class/.test(node.type) && node.type !== 'ClassBody') return;
+    if (node.type.startsWith('Class') && node.type !== 'ClassBody') return;
     eachChild(node, visit);
   };
   visit(fn);
@@ -41,7 +42,13 @@ function findSelf(fn: Syntax): Capture | undefined {
 /** True if something around an arrow function gives it a `this`. */
 function hasThis(fn: Syntax): boolean {
   for (let at = fn.parent; at; at = at.parent) {
-    if (at.type === 'FunctionDeclaration' || at.type === 'FunctionExpression' || at.type === 'PropertyDefinition' || at.type === 'StaticBlock') return true;
+    if (
+      at.type === 'FunctionDeclaration' ||
+      at.type === 'FunctionExpression' ||
+      at.type === 'PropertyDefinition' ||
+      at.type === 'StaticBlock'
+    )
+      return true;
   }
   return false;
 }
@@ -51,7 +58,8 @@ export function usesThis(fn: Syntax): boolean {
   let found = false;
   const visit = (node: Syntax): void => {
     if (node.type === 'ThisExpression' || node.type === 'Super') found = true;
-    if (found || (isFunctionNode(node) && node !== fn && node.type !== 'ArrowFunctionExpression') || /^Class(Decl|Expr)/.test(node.type)) return;
+    if (found || (isFunctionNode(node) && node !== fn && node.type !== 'ArrowFunctionExpression') || /^Class(Decl|Expr)/.test(node.type))
+      return;
     eachChild(node, visit);
   };
   visit(fn);

@@ -7,7 +7,10 @@ import { langOf } from './strip.ts';
 import { child, children, nameOf, parse } from './syntax.ts';
 
 const API_FILES = new Set(
-  ['../index.js', '../index.ts'].map((file) => fileURLToPath(new URL(file, import.meta.url))).filter((file) => existsSync(file)).map(realPath),
+  ['../index.js', '../index.ts']
+    .map((file) => fileURLToPath(new URL(file, import.meta.url)))
+    .filter((file) => existsSync(file))
+    .map(realPath),
 );
 
 /** True if a specifier means this library. */

@@ -1,7 +1,8 @@
 /** From a function value to the reference by which a context calls it. */
-import { types } from 'node:util';
-import { fileURLToPath } from 'node:url';
+
 import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import { locateFunction } from '../api/locate.ts';
 import { ModuleError } from '../core/errors.ts';
 import { bindingPath, DEFAULT_HEAD } from './binding-path.ts';
@@ -44,21 +45,32 @@ export class FunctionFinder {
 
   /** The reference of a function value of this process. */
   identify(fn: Callable): string {
-    if (typeof fn !== 'function') throw new ModuleError('ERR_MITOS_NOT_CALLABLE', `Cannot call a value of type ${fn === null ? 'null' : typeof fn}: it is not a function`);
+    if (typeof fn !== 'function')
+      throw new ModuleError(
+        'ERR_MITOS_NOT_CALLABLE',
+        `Cannot call a value of type ${fn === null ? 'null' : typeof fn}: it is not a function`,
+      );
     if (types.isProxy(fn)) throw refuse('a proxy', 'what it does is not in any module', 'Pass the function behind it');
     const text = Function.prototype.toString.call(fn);
     const builtin = builtinRef(fn);
-    if (/^class\b/.test(text)) throw refuse(fn, 'a class cannot be called', 'Pass one of its static methods, or a function that creates an instance');
+    if (/^class\b/.test(text))
+      throw refuse(fn, 'a class cannot be called', 'Pass one of its static methods, or a function that creates an instance');
     if (builtin !== undefined) return builtin;
     if (/\{\s*\[native code\]\s*\}$/.test(text)) {
-      const reason = fn.name.startsWith('bound ') ? 'a bound function carries values that stay here' : 'it is native and belongs to no builtin module';
+      const reason = fn.name.startsWith('bound ')
+        ? 'a bound function carries values that stay here'
+        : 'it is native and belongs to no builtin module';
       throw refuse(fn, reason, 'Pass a function that makes the call, with the values as arguments');
     }
     const place = locateFunction(fn);
     if (!place) throw refuse(fn, 'V8 does not know where it was written');
     const path = pathOf(place.url);
     if (path === undefined) {
-      throw refuse(fn, place.url.startsWith('node:') ? 'it belongs to no public part of Node' : 'it was made by eval or typed in, not written in a file', 'Move it to a file');
+      throw refuse(
+        fn,
+        place.url.startsWith('node:') ? 'it belongs to no public part of Node' : 'it was made by eval or typed in, not written in a file',
+        'Move it to a file',
+      );
     }
     return this.#locate(fn, path, place);
   }
@@ -100,7 +112,11 @@ export class FunctionFinder {
     const shown = `${name ? `"${name}"` : 'an anonymous function'} (${source.describe(node.start)})`;
     const holder = holderOf(node);
     if (holder?.type === 'MethodDefinition' && (!holder['static'] || holder['kind'] !== 'method')) {
-      throw refuse(shown, 'it is a method of instances, and the instance stays here', 'Make it static, or pass a function that creates the instance');
+      throw refuse(
+        shown,
+        'it is a method of instances, and the instance stays here',
+        'Make it static, or pass a function that creates the instance',
+      );
     }
     if (child(holder ?? node, 'key')?.type === 'PrivateIdentifier') throw refuse(shown, 'it is private to its class');
     const path = bindingPath(source, node);
@@ -114,8 +130,10 @@ export class FunctionFinder {
         { hint: `Pass "${capture.name}" as an argument`, data: { variable: capture.name } },
       );
     }
-    if (isMethod(node) && usesThis(node)) throw refuse(shown, 'it uses "this", and its object stays here', 'Pass a function that takes what it needs as arguments');
-    if (!source.isEntry && !this.#ensureHook(source)) throw refuse(shown, 'it is not exported by its package', 'Wrap it in a function of your own');
+    if (isMethod(node) && usesThis(node))
+      throw refuse(shown, 'it uses "this", and its object stays here', 'Pass a function that takes what it needs as arguments');
+    if (!source.isEntry && !this.#ensureHook(source))
+      throw refuse(shown, 'it is not exported by its package', 'Wrap it in a function of your own');
     return `${this.#graph.inline(source, node).id}#default`;
   }
 
@@ -132,7 +150,11 @@ export class FunctionFinder {
     const hooked = source.hasHook || (exported === undefined && this.#ensureHook(source));
     if (exported === undefined && !hooked) return undefined;
     const { id } = this.#graph.file(source);
-    return exported !== undefined && !exported.includes('.') ? `${id}#${[exported, ...rest].join('.')}` : hooked ? `${id}#.${path.join('.')}` : undefined;
+    return exported !== undefined && !exported.includes('.')
+      ? `${id}#${[exported, ...rest].join('.')}`
+      : hooked
+        ? `${id}#.${path.join('.')}`
+        : undefined;
   }
 
   /** A file that has not been sent yet gets the hook by which its scope is reached; installed packages have none otherwise. */

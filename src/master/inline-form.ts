@@ -1,5 +1,5 @@
 /** A function expression of a whole module, as an expression to be evaluated in the scope of that module. */
-import { importedAs, type Form } from './module-form.ts';
+import { type Form, importedAs } from './module-form.ts';
 import { Patch, type Patched } from './patch.ts';
 import { rewriteNames } from './rewrite.ts';
 import { functionParts } from './slices.ts';

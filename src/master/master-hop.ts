@@ -1,12 +1,13 @@
 /** The hop side of a master: on the program's own thread, or on a thread of its own. */
-import { Connector } from '../parent/connector.ts';
+
 import type { ChildConfig } from '../core/config.ts';
-import { startIoThread, pumpOf, type IoThread } from '../core/io-thread.ts';
 import { Hop, type Sources } from '../core/hop.ts';
+import { type IoThread, pumpOf, startIoThread } from '../core/io-thread.ts';
 import { FrameLink } from '../core/port-transport.ts';
 import { CORE, CORE_BROTLI, PARENT, PARENT_BROTLI, USER, USER_BROTLI } from '../generated/bundles.ts';
 import { local } from '../methods/local.ts';
 import { worker } from '../methods/worker.ts';
+import { Connector } from '../parent/connector.ts';
 
 /** The texts that make a context. */
 export const SOURCES: Sources = {
@@ -47,10 +48,10 @@ export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void)
 export function createThreadedHop(config: ChildConfig, deliver: (frame: Buffer) => void, onCrash: (error: Error) => void): MasterHop {
   const thread: IoThread = startIoThread(config, SOURCES, [PARENT]);
   thread.worker.on('error', onCrash);
-  const link = new FrameLink(thread.port, thread.wake, deliver, () => {});
+  const link = new FrameLink(thread.port, thread.cells, deliver, () => {});
   return {
     send: (frame) => link.send(frame),
-    pump: pumpOf(link, thread.wake, 5000),
+    pump: pumpOf(link, 5000),
     stats: undefined,
     close: async () => {
       thread.port.close();

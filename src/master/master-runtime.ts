@@ -12,11 +12,12 @@ import { ChannelError, mitosError } from '../core/errors.ts';
 import { BUNDLE, LOG, STATS } from '../core/handles.ts';
 import type { Hop } from '../core/hop.ts';
 import { LiveValues } from '../core/live.ts';
-import { type LogData, LogLimiter, type LogLevel } from '../core/log.ts';
+import { type LogData, type LogLevel, LogLimiter } from '../core/log.ts';
 import { toReason } from '../core/reason.ts';
 import { CONTROL, type ContextId, HEADER, jsonOf, srcOf } from '../core/wire.ts';
 import { API, EXEC } from '../generated/bundles.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
+import * as exec from '../services/exec.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
@@ -82,6 +83,10 @@ export class MasterRuntime implements Runtime {
 
   serviceModule(name: string): number {
     return this.graph.internalModule(name);
+  }
+
+  localService(): Record<string, AnyFunction> {
+    return exec;
   }
 
   sendModules(dst: ContextId, ref: string): void {

@@ -1,10 +1,10 @@
 /** Whole files in the form that the importer evaluates. */
 import { Patch, type Patched } from './patch.ts';
+import { ascii, declareCommon, importOf, key, member, Namespaces, rewriteNames } from './rewrite.ts';
 import { type Binding, findShallow } from './scope.ts';
-import { declareCommon, importOf, key, member, Namespaces, rewriteNames, ascii } from './rewrite.ts';
 import type { Source } from './source.ts';
 import { HELPERS_SPECIFIER } from './strip.ts';
-import { child, children, nameOf, type Syntax, unwrap } from './syntax.ts';
+import { child, children, isFunctionNode, nameOf, type Syntax, unwrap } from './syntax.ts';
 
 /** A file as it is shipped. */
 export interface Form {
@@ -22,9 +22,13 @@ export interface Form {
 
 /** True for `await` at the level of `node` itself. */
 export function hasAwait(node: Syntax): boolean {
+  if (isFunctionNode(node)) return false;
   return findShallow(
     node,
-    (one) => one.type === 'AwaitExpression' || (one.type === 'ForOfStatement' && one['await'] === true) || (one.type === 'VariableDeclaration' && one['kind'] === 'await using'),
+    (one) =>
+      one.type === 'AwaitExpression' ||
+      (one.type === 'ForOfStatement' && one['await'] === true) ||
+      (one.type === 'VariableDeclaration' && one['kind'] === 'await using'),
   );
 }
 
@@ -73,7 +77,7 @@ class EsmForm {
       this.#namespaces.declare(),
       ...this.#stars.map((specifier) => `$mitos.s(${ascii(specifier)});`),
       this.#getters.length || aliases ? `$mitos.e({${this.#getters.join()}}${aliases});` : '',
-      hasHook ? "$mitos.h=e=>eval(e);" : "",
+      hasHook ? '$mitos.h=e=>eval(e);' : '',
       isMixed ? declareCommon(scopes, 0, code.length) : '',
       this.#extra,
       'yield;',
@@ -145,7 +149,7 @@ class EsmForm {
   #defaultExport(node: Syntax): void {
     const declaration = child(node, 'declaration') as Syntax;
     const id = child(declaration, 'id');
-    const isDeclaration = /Declaration$/.test(declaration.type);
+    const isDeclaration = declaration.type.endsWith('Declaration');
     if (isDeclaration && id) {
       this.#patch.replace(node.start, declaration.start, '');
       return this.#export('default', nameOf(id));
@@ -191,7 +195,9 @@ export function cjsForm(source: Source): Form {
   let start = '';
   if (hasHook || hasHelpers || /\bimport\s*(?:\(|\/)/.test(code)) {
     const { program, scopes } = source.tree;
-    rewriteNames(patch, scopes, 0, code.length, ({ binding, name }) => (!binding && name === 'babelHelpers' ? `require("${HELPERS_SPECIFIER}")` : undefined));
+    rewriteNames(patch, scopes, 0, code.length, ({ binding, name }) =>
+      !binding && name === 'babelHelpers' ? `require("${HELPERS_SPECIFIER}")` : undefined,
+    );
     let at = 0;
     for (const one of children(program, 'body')) {
       if (one.type !== 'ExpressionStatement' || typeof one['directive'] !== 'string') break;

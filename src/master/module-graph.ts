@@ -9,14 +9,14 @@ import type { Dep, ModuleDef } from '../core/module-batch.ts';
 import { Admission } from './admission.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
-import { cjsForm, esmForm, type Form } from './module-form.ts';
-import { describeItem, importChain, type Item } from './module-item.ts';
-import { Namespaces, key, ascii } from './rewrite.ts';
-import { commonNames, literalRequires } from './require-scan.ts';
-import { isBuiltin, loadedCommonModules, realPath, type RequestKind, resolveFrom } from './resolve.ts';
-import { readSource, Source } from './source.ts';
-import { Slices } from './slices.ts';
 import { inlineForm } from './inline-form.ts';
+import { cjsForm, esmForm, type Form } from './module-form.ts';
+import { describeItem, type Item, importChain } from './module-item.ts';
+import { commonNames, literalRequires } from './require-scan.ts';
+import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
+import { ascii, key, Namespaces } from './rewrite.ts';
+import { Slices } from './slices.ts';
+import { readSource, Source } from './source.ts';
 import { mapStackText } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 
@@ -94,7 +94,10 @@ export class ModuleGraph {
   addEntry(specifier: string | URL, from: string): number | string {
     const path = realPath(from.startsWith('file:') ? fileURLToPath(from) : from);
     const text = String(specifier);
-    const target = this.#resolve(this.#file(path), text, 'import');
+    // Only a place to resolve from: the file itself is neither read nor sent.
+    const importer: Item = { id: 0, form: 'file', source: { path, kind: 'esm' } as Source, wantsNames: false };
+    this.#admission.add(path);
+    const target = this.#resolve(importer, text, 'import');
     if (typeof target === 'object') throw new ModuleError(target.code as 'ERR_MITOS_MODULE_NOT_FOUND', target.message);
     if (typeof target === 'number') this.closureOf(target);
     return target;
@@ -120,13 +123,15 @@ export class ModuleGraph {
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
-        const item = this.#items[query.id];
+        const item = typeof query.id === 'number' ? this.#items[query.id] : undefined;
         if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered`);
         return { target: query.id, modules: this.closureOf(query.id) };
       }
       return this.#answer(query.from, query.specifier, query.kind);
     } catch (error) {
-      return MitosError.is(error) ? refusal(error.code, error.message) : refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve a module: ${(error as Error).message}`);
+      return MitosError.is(error)
+        ? refusal(error.code, error.message)
+        : refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve a module: ${(error as Error).message}`);
     }
   }
 
@@ -139,15 +144,17 @@ export class ModuleGraph {
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
-    const item = this.#items[from];
+    const item = typeof from === 'number' ? this.#items[from] : undefined;
     const path = item?.source?.path;
     const shown = JSON.stringify(String(specifier).slice(0, 200));
-    const text = item?.text && Object.hasOwn(this.#options.textModules ?? {}, specifier) ? this.#options.textModules?.[specifier] : undefined;
+    const text =
+      item?.text && Object.hasOwn(this.#options.textModules ?? {}, specifier) ? this.#options.textModules?.[specifier] : undefined;
     if (text) {
       const { id } = this.#text(specifier, text.code);
       return { target: id, modules: this.closureOf(id) };
     }
-    if (!item || path === undefined || !item.def) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: the asking module was never served`);
+    if (!item || path === undefined || !item.def)
+      return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: the asking module was never served`);
     if (isBuiltin(specifier)) return { target: specifier, modules: [] };
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);
@@ -163,7 +170,8 @@ export class ModuleGraph {
   #source(path: string, loaded?: string): Source {
     let source = this.#sources.get(path);
     if (!source) {
-      const isEntry = (text: string): boolean => isMainScript(path) || (this.#options.entries ?? []).includes(path) || isProgramText(path, text);
+      const isEntry = (text: string, { isOwn }: Source): boolean =>
+        isMainScript(path) || (this.#options.entries ?? []).includes(path) || (isOwn && isProgramText(path, text));
       source = new Source(path, loaded ?? readSource(path), isEntry);
       this.#sources.set(path, source);
       this.#admission.add(path);
@@ -220,7 +228,8 @@ export class ModuleGraph {
 
   #form(source: Source): Form {
     let form = this.#forms.get(source);
-    if (!form || form.hasHook !== source.hasHook) this.#forms.set(source, (form = source.kind === 'esm' ? esmForm(source) : cjsForm(source)));
+    if (!form || form.hasHook !== source.hasHook)
+      this.#forms.set(source, (form = source.kind === 'esm' ? esmForm(source) : cjsForm(source)));
     return form;
   }
 
@@ -244,7 +253,8 @@ export class ModuleGraph {
       };
     }
     const refused = isAsked || !/\.(?:[cm]?[jt]s|[jt]sx|json)$/.test(path) ? this.#admission.refuseFile(path) : undefined;
-    if (refused !== undefined) return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${specifier}', imported by ${importChain(from)}: ${refused}` };
+    if (refused !== undefined)
+      return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${specifier}', imported by ${importChain(from)}: ${refused}` };
     const item = this.#file(path, from);
     if (kind === 'import') this.#wantNames(item);
     return item.id;
@@ -296,7 +306,14 @@ export class ModuleGraph {
 
   #build(item: Item): ModuleDef {
     const { id, source, text } = item;
-    if (text) return { id, url: text.url, kind: 'cjs', code: text.code, deps: text.url === HELPERS_SPECIFIER ? {} : { 'mitos:core': 'mitos:core' } };
+    if (text)
+      return {
+        id,
+        url: text.url,
+        kind: 'cjs',
+        code: text.code,
+        deps: text.url === HELPERS_SPECIFIER ? {} : { 'mitos:core': 'mitos:core' },
+      };
     if (!source) throw new ModuleError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot serve module ${id}: it has no source`);
     const def: ModuleDef = { id, url: source.url, kind: 'esm', code: '', deps: {} };
     if (item.form === 'facade') return this.#facade(item, def);
@@ -333,7 +350,10 @@ export class ModuleGraph {
   #link(item: Item, def: ModuleDef, specifiers: readonly string[], requires: readonly string[]): void {
     const source = item.source as Source;
     for (const specifier of specifiers) {
-      const target = specifier.startsWith('#') && /^#\d+$/.test(specifier) ? this.#part(source, specifier, { form: 'group', group: Number(specifier.slice(1)) }, item).id : this.#resolve(item, specifier, 'import');
+      const target =
+        specifier.startsWith('#') && /^#\d+$/.test(specifier)
+          ? this.#part(source, specifier, { form: 'group', group: Number(specifier.slice(1)) }, item).id
+          : this.#resolve(item, specifier, 'import');
       if (target !== specifier || specifier.startsWith('mitos:')) def.deps[specifier] = target;
     }
     for (const specifier of requires) {
@@ -347,7 +367,11 @@ export class ModuleGraph {
     try {
       return this.#resolve(item, specifier, 'require');
     } catch (error) {
-      if (!MitosError.is(error)) return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${specifier}', imported by ${importChain(item)}: ${(error as Error).message}` };
+      if (!MitosError.is(error))
+        return {
+          code: 'ERR_MITOS_MODULE_DENIED',
+          message: `Cannot serve '${specifier}', imported by ${importChain(item)}: ${(error as Error).message}`,
+        };
       return { code: error.code, message: error.message };
     }
   }
@@ -368,25 +392,30 @@ export class ModuleGraph {
     return def;
   }
 
+  /** Depth first, without recursion: chains of imports may be long. */
   #collect(root: Item): ModuleDef[] {
-    const seen = new Set<Item>();
+    const seen = new Set<Item>([root]);
     const out: ModuleDef[] = [];
-    const visit = (item: Item): void => {
-      seen.add(item);
-      const def = this.#def(item);
-      for (const [specifier, dep] of Object.entries(def.deps)) {
-        const next = typeof dep === 'number' ? this.#items[dep] : undefined;
-        if (!next || seen.has(next)) continue;
-        try {
-          visit(next);
-        } catch (error) {
-          if (def.kind !== 'cjs' || !MitosError.is(error)) throw error;
-          def.deps[specifier] = { code: error.code, message: error.message };
-        }
+    const stack = [{ def: this.#def(root), left: undefined as [string, Dep][] | undefined }];
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      top.left ??= Object.entries(top.def.deps).reverse();
+      const [specifier, dep] = top.left.pop() ?? [];
+      if (specifier === undefined) {
+        out.push(top.def);
+        stack.pop();
+        continue;
       }
-      out.push(def);
-    };
-    visit(root);
+      const next = typeof dep === 'number' ? this.#items[dep] : undefined;
+      if (!next || seen.has(next)) continue;
+      try {
+        stack.push({ def: this.#def(next), left: undefined });
+        seen.add(next);
+      } catch (error) {
+        if (top.def.kind !== 'cjs' || !MitosError.is(error)) throw error;
+        // CommonJS may catch this.
+        top.def.deps[specifier] = { code: error.code, message: error.message };
+      }
+    }
     return out;
   }
 }
@@ -394,4 +423,3 @@ export class ModuleGraph {
 function refusal(code: string, message: string): ModuleAnswer {
   return { target: { code, message }, modules: [] };
 }
-

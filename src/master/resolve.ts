@@ -1,6 +1,7 @@
 /** Node's own resolution, with what TypeScript programs add to it: `.js` that means `.ts`, tsconfig paths, missing extensions. */
-import { builtinModules, createRequire } from 'node:module';
+
 import { realpathSync } from 'node:fs';
+import { builtinModules, createRequire } from 'node:module';
 import { ResolverFactory } from 'oxc-resolver';
 import { langOf } from './strip.ts';
 
@@ -19,7 +20,8 @@ function resolverFor(kind: RequestKind, isTs: boolean): ResolverFactory {
     // From TypeScript, "./x.js" is x.ts where there is one; from JavaScript, what is written comes first.
     const both = (js: string, ...ts: string[]): string[] => (isTs ? [...ts, js] : [js, ...ts]);
     resolver = new ResolverFactory({
-      conditionNames: kind === 'import' ? ['node', 'import', 'module-sync', 'node-addons'] : ['node', 'require', 'module-sync', 'node-addons'],
+      conditionNames:
+        kind === 'import' ? ['node', 'import', 'module-sync', 'node-addons'] : ['node', 'require', 'module-sync', 'node-addons'],
       extensions: [...both('.js', '.ts', '.tsx', '.jsx'), '.json', '.node', '.mjs', '.cjs', '.mts', '.cts'],
       extensionAlias: {
         '.js': both('.js', '.ts', '.tsx', '.jsx'),

@@ -1,10 +1,11 @@
 /** Answers what contexts ask of the master about modules, and remembers what each of them has been sent. */
 import type { Endpoint } from '../core/endpoint.ts';
-import { mitosError, MitosError } from '../core/errors.ts';
+import { MitosError, mitosError } from '../core/errors.ts';
 import { GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD } from '../core/handles.ts';
 import type { ModuleQuery } from '../core/importer.ts';
-import { type Dep, type ModuleDef, packModules } from '../core/module-batch.ts';
-import { type IdSet, holds } from '../core/route-table.ts';
+import { type Dep, type ModuleDef } from '../core/module-batch.ts';
+import { packModules } from '../core/module-pack.ts';
+import { holds, type IdSet } from '../core/route-table.ts';
 import { type ContextId, HEADER, jsonOf, NORMAL, replyToOf, srcOf } from '../core/wire.ts';
 import type { ModuleGraph } from './module-graph.ts';
 
@@ -26,6 +27,16 @@ export interface SentModule {
   bytes: number;
 }
 
+/** What one context has been sent, and has asked. */
+interface Sent {
+  ids: Set<number>;
+  refs: Set<string>;
+  questions: number;
+}
+
+/** Questions about modules that one context may ask: a program needs some hundreds, and each may make the master look at the disk. */
+const MAX_QUESTIONS = 20000;
+
 /** Batches kept for the next context that needs the same. */
 const MAX_BATCHES = 64;
 
@@ -37,7 +48,7 @@ export class Responder {
   readonly #endpoint: Endpoint;
   readonly #graph: ModuleGraph;
   readonly #bundles: ReadonlyMap<string, Buffer>;
-  readonly #sent: Map<ContextId, { ids: Set<number>; refs: Set<string> }> = new Map();
+  readonly #sent: Map<ContextId, Sent> = new Map();
   readonly #batches: Map<string, Buffer> = new Map();
 
   constructor(endpoint: Endpoint, graph: ModuleGraph, bundles: ReadonlyMap<string, Buffer>) {
@@ -63,9 +74,9 @@ export class Responder {
     for (const id of this.#sent.keys()) if (holds(gone, id)) this.#sent.delete(id);
   }
 
-  #sentTo(dst: ContextId): { ids: Set<number>; refs: Set<string> } {
+  #sentTo(dst: ContextId): Sent {
     let sent = this.#sent.get(dst);
-    if (!sent) this.#sent.set(dst, (sent = { ids: new Set(), refs: new Set() }));
+    if (!sent) this.#sent.set(dst, (sent = { ids: new Set(), refs: new Set(), questions: 0 }));
     return sent;
   }
 
@@ -94,8 +105,16 @@ export class Responder {
     return Buffer.concat([Buffer.alloc(HEADER), data]);
   }
 
-  #onGetModule(message: Buffer): void {
+  /** Counts a question; refuses it when there have been too many. */
+  #mayAsk(message: Buffer): boolean {
     this.stats.requests++;
+    if (++this.#sentTo(srcOf(message)).questions <= MAX_QUESTIONS) return true;
+    this.#endpoint.refuse(message, mitosError('ERR_MITOS_LIMIT', `Context ${srcOf(message)} has asked for modules too often (${MAX_QUESTIONS} times)`));
+    return false;
+  }
+
+  #onGetModule(message: Buffer): void {
+    if (!this.#mayAsk(message)) return;
     const query = jsonOf(message) as ModuleQuery | undefined;
     if (!query || typeof query !== 'object') {
       this.#endpoint.refuse(message, mitosError('ERR_MITOS_PROTOCOL', 'The question about a module cannot be read'));
@@ -106,6 +125,7 @@ export class Responder {
   }
 
   #onIdentify(message: Buffer): void {
+    if (!this.#mayAsk(message)) return;
     const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
     try {
       const ref = this.#graph.identifyAt(Number(module), Number(line), Number(column), String(text));

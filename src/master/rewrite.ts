@@ -11,7 +11,8 @@ const STATEMENT_LISTS = new Set(['Program', 'BlockStatement', 'FunctionBody', 'S
 function isCallee(node: Syntax): boolean {
   const parent = node.parent;
   return (
-    (parent?.type === 'CallExpression' && child(parent, 'callee') === node) || (parent?.type === 'TaggedTemplateExpression' && child(parent, 'tag') === node)
+    (parent?.type === 'CallExpression' && child(parent, 'callee') === node) ||
+    (parent?.type === 'TaggedTemplateExpression' && child(parent, 'tag') === node)
   );
 }
 

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { hostname, userInfo } from 'node:os';
 import type { Context, LogRecord } from '../api/context.ts';
+import { graceOf } from '../api/operations.ts';
 import { RouterBase } from '../api/router-base.ts';
 import { selfSource, setSelf } from '../api/self.ts';
 import type { ChildConfig } from '../core/config.ts';
@@ -101,7 +102,8 @@ export class Router extends RouterBase {
   /** Counters of what has travelled since the router was made, over the links that are up now. */
   stats(): RouterStats {
     const streams = this.runtime.streamStats();
-    const sum = (key: 'framesIn' | 'framesOut' | 'bytesIn' | 'bytesOut'): number => streams.reduce((total, stream) => total + stream[key], 0);
+    const sum = (key: 'framesIn' | 'framesOut' | 'bytesIn' | 'bytesOut'): number =>
+      streams.reduce((total, stream) => total + stream[key], 0);
     return {
       ...this.runtime.responder.stats,
       framesIn: sum('framesIn'),
@@ -135,7 +137,8 @@ export class Router extends RouterBase {
    * nothing is left running. Later calls reject with `ERR_MITOS_SHUTDOWN`.
    */
   close(options: { graceMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.graceMs ?? 500);
+    const graceMs = graceOf(options);
+    this.#closing ??= this.#close(graceMs);
     return this.#closing;
   }
 
@@ -158,6 +161,9 @@ export class Router extends RouterBase {
 function checkOptions(options: RouterOptions): void {
   if (typeof options !== 'object' || options === null) throw new TypeError('The options of a Router must be an object');
   const { logger, limits, keepAlive } = options;
+  for (const name of ['threaded', 'unidirectional'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'boolean') throw new TypeError(`${name} must be true or false`);
+  }
   if (logger !== undefined && logger !== false && typeof logger !== 'function') throw new TypeError('logger must be a function or false');
   for (const [name, value] of Object.entries(limits || {})) {
     if (!(name in DEFAULT_LIMITS)) throw new TypeError(`There is no limit "${name}"; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`);
@@ -187,4 +193,3 @@ function configOf(options: RouterOptions): ChildConfig {
     userBytes: 0,
   };
 }
-

@@ -6,7 +6,7 @@
  */
 import { hasAwait, importedAs, isAnonymous, parenOf } from './module-form.ts';
 import { Patch, type Patched } from './patch.ts';
-import { declareCommon, importOf, key, member, Namespaces, rewriteNames, ascii } from './rewrite.ts';
+import { ascii, declareCommon, importOf, key, member, Namespaces, rewriteNames } from './rewrite.ts';
 import type { Reference } from './scope.ts';
 import type { Source } from './source.ts';
 import { HELPERS_SPECIFIER } from './strip.ts';
@@ -76,7 +76,9 @@ export class Slices {
       if (node.type === 'ExportDefaultDeclaration') local(nameOf(declaration && child(declaration, 'id')) || 'default', 'default');
       if (node.type !== 'ExportNamedDeclaration') continue;
       const source = child(node, 'source');
-      for (const piece of this.#pieces) if (declaration && piece.nodes.some((one) => one.start >= declaration.start && one.end <= declaration.end)) for (const name of piece.names) local(name, name);
+      for (const piece of this.#pieces)
+        if (declaration && piece.nodes.some((one) => one.start >= declaration.start && one.end <= declaration.end))
+          for (const name of piece.names) local(name, name);
       for (const one of children(node, 'specifiers')) {
         if (source) out.push({ name: nameOf(child(one, 'exported')), specifier: nameOf(source), from: nameOf(child(one, 'local')) });
         else local(nameOf(child(one, 'local')), nameOf(child(one, 'exported')));
@@ -136,7 +138,12 @@ export class Slices {
   #reached(nodes: readonly Syntax[], self: number): number[] {
     const groups = new Set<number>();
     for (const { node, binding } of this.#source.tree.scopes.references) {
-      if (!binding || binding.scope !== this.#source.tree.scopes.root || !nodes.some((one) => node.start >= one.start && node.end <= one.end)) continue;
+      if (
+        !binding ||
+        binding.scope !== this.#source.tree.scopes.root ||
+        !nodes.some((one) => node.start >= one.start && node.end <= one.end)
+      )
+        continue;
       const group = this.groupOf(binding.name);
       if (group !== undefined && group !== self) groups.add(group);
     }
@@ -157,7 +164,8 @@ export class Slices {
       const declaration = child(node, 'declaration');
       if (declaration) this.#statement(declaration);
     } else if (node.type === 'ExportDefaultDeclaration') this.#default(child(node, 'declaration') as Syntax);
-    else if (node.type === 'FunctionDeclaration' || node.type === 'ClassDeclaration') this.#add([nameOf(child(node, 'id'))], [[node.start, node.end]], [node]);
+    else if (node.type === 'FunctionDeclaration' || node.type === 'ClassDeclaration')
+      this.#add([nameOf(child(node, 'id'))], [[node.start, node.end]], [node]);
     else if (node.type === 'VariableDeclaration') this.#variables(node);
     else if (node.type === 'ExpressionStatement') this.#completion(node);
   }
@@ -165,21 +173,28 @@ export class Slices {
   #variables(node: Syntax): void {
     const kind = String(node['kind']);
     for (const declarator of children(node, 'declarations')) {
-      const names = [...this.#source.tree.scopes.root.bindings.values()].filter((binding) => binding.node === declarator).map((binding) => binding.name);
+      const names = [...this.#source.tree.scopes.root.bindings.values()]
+        .filter((binding) => binding.node === declarator)
+        .map((binding) => binding.name);
       this.#add(names, [`${/using/.test(kind) ? 'const' : kind} `, [declarator.start, declarator.end], ';'], [declarator]);
     }
   }
 
   #default(declaration: Syntax): void {
     const id = child(declaration, 'id');
-    if (id && /Declaration$/.test(declaration.type)) return this.#add([nameOf(id)], [[declaration.start, declaration.end]], [declaration]);
+    if (id && declaration.type.endsWith('Declaration'))
+      return this.#add([nameOf(id)], [[declaration.start, declaration.end]], [declaration]);
     const range = [declaration.start, declaration.end] as const;
     if (declaration.type === 'FunctionDeclaration') {
       const paren = parenOf(this.#source.code, declaration);
       return this.#add([DEFAULT], [[declaration.start, paren], ` ${this.#anonymous}`, [paren, declaration.end]], [declaration]);
     }
     const named = isAnonymous(declaration);
-    return this.#add([DEFAULT], [`const ${this.#anonymous}=${named ? '{default:' : ''}`, range, `${named ? '}.default' : ''};`], [declaration]);
+    return this.#add(
+      [DEFAULT],
+      [`const ${this.#anonymous}=${named ? '{default:' : ''}`, range, `${named ? '}.default' : ''};`],
+      [declaration],
+    );
   }
 
   /** Statements that a compiler writes after a declaration to complete it. */
@@ -197,7 +212,9 @@ export class Slices {
   #connect(): void {
     const { references, root } = this.#source.tree.scopes;
     const needs = new Map<Piece, Set<Piece>>(this.#pieces.map((piece) => [piece, new Set<Piece>()]));
-    const ranges = this.#pieces.flatMap((piece) => piece.nodes.map((node) => ({ piece, node }))).sort((a, b) => a.node.start - b.node.start);
+    const ranges = this.#pieces
+      .flatMap((piece) => piece.nodes.map((node) => ({ piece, node })))
+      .sort((a, b) => a.node.start - b.node.start);
     let at = 0;
     for (const { node, binding } of references) {
       while (at < ranges.length - 1 && (ranges[at]?.node.end ?? 0) <= node.start) at++;
@@ -262,10 +279,17 @@ export function completed(expression: Syntax | undefined): string | undefined {
   }
   // (function (X) {…})(X || (X = {}))
   const argument = unwrap(list[0]);
-  if (list.length !== 1 || argument?.type !== 'LogicalExpression' || (callee?.type !== 'FunctionExpression' && callee?.type !== 'ArrowFunctionExpression')) return undefined;
+  if (
+    list.length !== 1 ||
+    argument?.type !== 'LogicalExpression' ||
+    (callee?.type !== 'FunctionExpression' && callee?.type !== 'ArrowFunctionExpression')
+  )
+    return undefined;
   const left = child(argument, 'left');
   const assigned = unwrap(child(argument, 'right'));
-  return left?.type === 'Identifier' && assigned?.type === 'AssignmentExpression' && nameOf(child(assigned, 'left')) === nameOf(left) ? nameOf(left) : undefined;
+  return left?.type === 'Identifier' && assigned?.type === 'AssignmentExpression' && nameOf(child(assigned, 'left')) === nameOf(left)
+    ? nameOf(left)
+    : undefined;
 }
 
 function isDecorate(callee: Syntax | undefined): boolean {
@@ -276,7 +300,13 @@ function isDecorate(callee: Syntax | undefined): boolean {
 function requiresIn(source: Source, nodes: readonly Syntax[]): string[] {
   const out = new Set<string>();
   for (const { name, binding, node } of source.tree.scopes.references) {
-    if (name !== 'require' || binding || node.parent?.type !== 'CallExpression' || !nodes.some((one) => node.start >= one.start && node.end <= one.end)) continue;
+    if (
+      name !== 'require' ||
+      binding ||
+      node.parent?.type !== 'CallExpression' ||
+      !nodes.some((one) => node.start >= one.start && node.end <= one.end)
+    )
+      continue;
     const argument = children(node.parent, 'arguments')[0];
     if (argument?.type === 'Literal' && typeof argument['value'] === 'string') out.add(argument['value']);
   }
@@ -287,10 +317,10 @@ function requiresIn(source: Source, nodes: readonly Syntax[]): string[] {
 export function functionParts(source: Source, fn: Syntax): Part[] {
   const holder = fn.parent;
   const range = [fn.start, fn.end] as const;
-  const isMethod = holder !== undefined && child(holder, 'value') === fn && (holder['method'] === true || holder.type === 'MethodDefinition');
+  const isMethod =
+    holder !== undefined && child(holder, 'value') === fn && (holder['method'] === true || holder.type === 'MethodDefinition');
   if (!isMethod) return ['(', range, ')'];
   const name = holder['computed'] ? 'method' : nameOf(child(holder, 'key'));
   const modifiers = `${fn['async'] ? 'async ' : ''}${fn['generator'] ? '*' : ''}`;
   return [`({${modifiers}${key(name)}`, [parenOf(source.code, fn), fn.end], `})[${ascii(name)}]`];
 }
-

@@ -1,12 +1,13 @@
 /** One source file: read once, stripped of types, parsed on demand. What has been shipped never changes, whatever happens to the file. */
-import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+
 import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { ModuleError } from '../core/errors.ts';
 import { Lines } from './patch.ts';
 import { analyse, type Scopes } from './scope.ts';
-import { langOf, needsStrip, strip, syntaxError, type Stripped } from './strip.ts';
+import { langOf, needsStrip, type Stripped, strip, syntaxError } from './strip.ts';
 import { linkParents, parse, type Syntax } from './syntax.ts';
 
 /** A place in the user's own file. Line and column count from 1. */
@@ -112,7 +113,8 @@ export class Source {
   get tree(): { program: Syntax; scopes: Scopes } {
     if (!this.#tree) {
       const { program, error } = parse(`${this.path}.js`, this.code, 'js', this.kind === 'esm' ? 'module' : 'commonjs');
-      if (error) throw syntaxError(this.path, this.text, this.#toText(error.start), error.message, needsStrip(this.path) ? '' : error.codeframe);
+      if (error)
+        throw syntaxError(this.path, this.text, this.#toText(error.start), error.message, needsStrip(this.path) ? '' : error.codeframe);
       linkParents(program);
       this.#tree = { program, scopes: analyse(program) };
     }

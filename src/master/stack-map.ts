@@ -15,16 +15,18 @@ export function originalOffset(item: Item, line: number, column: number): number
 
 /** Replaces each `mitos:12/name.ts:3:5` by the place it stands for. Text that names no known module stays as it is. */
 export function mapStackText(stack: string, itemOf: (id: number) => Item | undefined): string {
-  return stack.slice(0, MAX_STACK).replace(/mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})/g, (all, id: string, line: string, column: string) => {
-    const item = itemOf(Number(id));
-    if (!item?.source) return all;
-    try {
-      const place = placeIn(item.source, originalOffset(item, Number(line) - 1, Number(column) - 1));
-      return `${place.file}:${place.line}:${place.column}`;
-    } catch {
-      return all;
-    }
-  });
+  return stack
+    .slice(0, MAX_STACK)
+    .replace(/mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})/g, (all, id: string, line: string, column: string) => {
+      const item = itemOf(Number(id));
+      if (!item?.source) return all;
+      try {
+        const place = placeIn(item.source, originalOffset(item, Number(line) - 1, Number(column) - 1));
+        return `${place.file}:${place.line}:${place.column}`;
+      } catch {
+        return all;
+      }
+    });
 }
 
 function placeIn(source: Source, offset: number): Place {

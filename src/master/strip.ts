@@ -1,6 +1,7 @@
 /** TypeScript and JSX to the JavaScript that Node runs, with the way back to the original text. */
-import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+
 import { createRequire } from 'node:module';
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { type HelperMode, transformSync } from 'oxc-transform';
 import { ModuleError } from '../core/errors.ts';
 import { Lines } from './patch.ts';
@@ -92,7 +93,9 @@ function tracer(map: object, code: string, text: string): (offset: number) => nu
 export function syntaxError(path: string, text: string, offset: number, message: string, codeframe: string): ModuleError {
   const { line, column } = new Lines(text).position(offset);
   const place = `${path}:${line + 1}:${column + 1}`;
-  return new ModuleError('ERR_MITOS_MODULE_SYNTAX', `Cannot parse ${place}: ${message}${codeframe ? `\n${codeframe.trimEnd()}` : ''}`, { data: { place } });
+  return new ModuleError('ERR_MITOS_MODULE_SYNTAX', `Cannot parse ${place}: ${message}${codeframe ? `\n${codeframe.trimEnd()}` : ''}`, {
+    data: { place },
+  });
 }
 
 /** `using x` becomes `const x`, in the same number of characters: an entry's top level never ends, so nothing is disposed there. */

@@ -13,7 +13,7 @@ export interface Syntax {
 
 /** What the parser says of a text. */
 export interface Parsed {
-  program: Syntax;
+  readonly program: Syntax;
   hasModuleSyntax: boolean;
   /** The first error, with its code frame. */
   error: { message: string; codeframe: string; start: number } | undefined;
@@ -27,7 +27,10 @@ export function parse(name: string, text: string, lang: Lang, sourceType: 'modul
   const result = parseSync(name, text, { lang, sourceType: sourceType === 'commonjs' ? 'commonjs' : sourceType });
   const first = result.errors.find((error) => error.severity === 'Error');
   return {
-    program: result.program as unknown as Syntax,
+    // Made only when it is looked at: it costs more than the parse.
+    get program(): Syntax {
+      return result.program as unknown as Syntax;
+    },
     hasModuleSyntax: result.module.hasModuleSyntax,
     error: first && { message: first.message, codeframe: first.codeframe ?? '', start: first.labels[0]?.start ?? 0 },
   };

@@ -24,7 +24,8 @@ function valueOf(node: Syntax | undefined): unknown {
   switch (node?.type) {
     case 'ObjectExpression': {
       const out: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-      for (const one of children(node, 'properties')) if (one.type === 'Property') out[nameOf(child(one, 'key'))] = valueOf(child(one, 'value'));
+      for (const one of children(node, 'properties'))
+        if (one.type === 'Property') out[nameOf(child(one, 'key'))] = valueOf(child(one, 'value'));
       return out;
     }
     case 'ArrayExpression':

@@ -81,7 +81,9 @@ function linkTo(child: ChildProcess, argv: string[], marker: string, preamble: B
     onOutput: () => {},
     onWord: () => {},
     noise: () => transport.noise.toString('utf8'),
-    kill: () => killGroup(child),
+    kill: () => {
+      if (child.exitCode === null && child.signalCode === null) killGroup(child);
+    },
   };
   return link;
 }
@@ -91,6 +93,8 @@ function exitOf(child: ChildProcess, outputs: Readable[]): Promise<ExitStatus> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ exitCode: null, signal: null, error }));
     child.on('exit', (exitCode, signal) => {
+      // What it started goes with it.
+      killGroup(child);
       let open = outputs.filter((stream) => !stream.destroyed).length;
       const done = (): void => {
         clearTimeout(timer);
@@ -105,10 +109,9 @@ function exitOf(child: ChildProcess, outputs: Readable[]): Promise<ExitStatus> {
 }
 
 function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   } catch {
-    child.kill('SIGKILL');
+    // nothing of it is left
   }
 }

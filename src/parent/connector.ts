@@ -73,7 +73,7 @@ export class Connector implements ParentLayer {
     const { router } = this.#hop;
     const method = this.#methods[order.method];
     const config = this.#configFor(order);
-    const stream = this.#hop.createStream(order.id, order.name, (_stream, reason) => this.#onLinkLost(order.id, reason));
+    const stream = this.#hop.createStream(order.id, order.name, (_stream, reason) => this.#onLinkLost(order.id, reason), config.keepAlive);
     router.addChild(stream);
     let link: ChildLink;
     try {

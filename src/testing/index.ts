@@ -7,5 +7,17 @@ export { LEAK_TAG_VARIABLE, type ProcessInfo, processesWithTag } from './process
 export { createRandom, type Random, seedFromEnv } from './random.ts';
 export { findCommand, type Requirement, requirement } from './requirement.ts';
 export { type OracleTestContext, type OracleTestFunction, type OracleTestOptions, testWithOracle } from './test-with-oracle.ts';
+export {
+  BASIC_FUNCTIONS,
+  type CallRecord,
+  createSimulation,
+  type SimulatedCallOptions,
+  Simulation,
+  type SimulationOptions,
+} from './simulator.ts';
+export { SimulatedContext, type SimulatedFunction } from './simulator-context.ts';
+export { type LinkFaults, SimulatedLink } from './simulator-link.ts';
+export { Oracle } from './simulator-oracle.ts';
+export { type SimulationRunOptions, simulate } from './simulator-traffic.ts';
 export { type RunOptions, VirtualClock, type VirtualTimer } from './virtual-clock.ts';
 export { type SeedOptions, withSeed } from './with-seed.ts';

@@ -79,11 +79,17 @@ test('Importer throws the same error each time for a module that throws when it 
 });
 
 test('Importer fails at the import of a module that cannot be found, naming who imports it', () => {
-  assert.throws(() => new FakeContext().namespace('esm/missing.mjs'), { code: 'ERR_MITOS_MODULE_NOT_FOUND', message: /not-there\.mjs.*missing\.mjs/ });
+  assert.throws(() => new FakeContext().namespace('esm/missing.mjs'), {
+    code: 'ERR_MITOS_MODULE_NOT_FOUND',
+    message: /not-there\.mjs.*missing\.mjs/,
+  });
 });
 
 test('ModuleGraph refuses a syntax error on the master, with place and code frame', () => {
-  assert.throws(() => new FakeContext().namespace('esm/syntax.mjs'), { code: 'ERR_MITOS_MODULE_SYNTAX', message: /syntax\.mjs:1:18[^]*export const x/ });
+  assert.throws(() => new FakeContext().namespace('esm/syntax.mjs'), {
+    code: 'ERR_MITOS_MODULE_SYNTAX',
+    message: /syntax\.mjs:1:18[^]*export const x/,
+  });
 });
 
 test('Importer gives imports of CommonJS, JSON, packages, self references and builtins what Node gives', async () => {
@@ -102,4 +108,19 @@ test('Transform keeps statements apart and calls imported functions without "thi
   assert.deepEqual(far.call(), near.call());
   assert.deepEqual(far.out, near.out);
   assert.deepEqual(Object.keys(far.o), Object.keys(near.o));
+});
+
+test('Importer gives a module that imports mitos the api module that the context was sent', () => {
+  const context = new FakeContext();
+  assert.deepEqual(context.namespace('esm/uses-api.mjs').who(), ['core', true]);
+  assert.equal(context.queries.length, 0);
+});
+
+test('Importer hands on definitions as they came, whatever was asked for since', async () => {
+  const context = new FakeContext();
+  const far = context.namespace('esm/imports.mjs');
+  const id = context.importer.idOf(far.all && (context.importer.closure(1).at(-1)?.url as string)) as number;
+  const before = JSON.stringify(context.importer.closure(id));
+  await far.lazily('origin');
+  assert.equal(JSON.stringify(context.importer.closure(id)), before);
 });

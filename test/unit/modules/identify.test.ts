@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os, { cpus } from 'node:os';
 import { test } from 'node:test';
+import { runInThisContext } from 'node:vm';
 import { FakeContext, type Loose, zoo } from './zoo.ts';
 
 let total = 10;
@@ -49,7 +50,11 @@ test('Slices of a main script share state between calls, and leave the state her
 
 test('Slices of a main script hold only what the function reaches, and run no statement of its top level', () => {
   const context = new FakeContext();
-  const code = (fn: () => unknown): string => context.graph.closureOf(context.graph.identify(fn)).map((def) => def.code).join('');
+  const code = (fn: () => unknown): string =>
+    context.graph
+      .closureOf(context.graph.identify(fn))
+      .map((def) => def.code)
+      .join('');
   assert.doesNotMatch(code(readTotal), /isEven|Counter|FakeContext|node:test/);
   assert.equal(context.take(countEffects)(), 0);
   assert.equal(context.take(isEven)(10 as never), true);
@@ -58,7 +63,10 @@ test('Slices of a main script hold only what the function reaches, and run no st
 });
 
 test('ModuleGraph sends inline functions with the imports they use', () => {
-  assert.deepEqual(new FakeContext().take((n: number) => [os.cpus().length, cpus().length * n])(2 as never), [cpus().length, cpus().length * 2]);
+  assert.deepEqual(new FakeContext().take((n: number) => [os.cpus().length, cpus().length * n])(2 as never), [
+    cpus().length,
+    cpus().length * 2,
+  ]);
 });
 
 test('ModuleGraph reaches functions that a module does not export, in the one instance of that module', async () => {
@@ -80,7 +88,10 @@ test('ModuleGraph sends inline functions of every form', async () => {
   assert.equal(context.take(user.inline[1])(3 as never), 'end');
   assert.equal(await context.take(user.inline[3])(7 as never), 7);
   assert.deepEqual([...context.take(user.inline[4])()], [1]);
-  assert.deepEqual(user.reassigned.map((fn: Loose) => context.take(fn)()), [1, 2]);
+  assert.deepEqual(
+    user.reassigned.map((fn: Loose) => context.take(fn)()),
+    [1, 2],
+  );
 });
 
 test('Importer binds static methods to their class, inherited ones to the class that declares them', async () => {
@@ -96,7 +107,8 @@ for (const [name, variable] of Object.entries(captures)) {
     const fn = name === 'priv' ? user.made.priv.call(new (user.made.cls().constructor)(), {}) : user.made[name];
     assert.throws(
       () => new FakeContext().graph.identify(fn),
-      (error: Loose) => error.code === 'ERR_MITOS_CAPTURE' && error.message.includes(`"${variable}"`) && /user\.mjs:\d+/.test(error.message),
+      (error: Loose) =>
+        error.code === 'ERR_MITOS_CAPTURE' && error.message.includes(`"${variable}"`) && /user\.mjs:\d+/.test(error.message),
     );
   });
 }
@@ -114,7 +126,7 @@ test('ModuleGraph refuses what has no place in a module', () => {
     proxy: new Proxy(add, {}),
     method: new user.Tools().go,
     native: new Promise(() => {}).then.bind(null),
-    evaluated: new Function('return 1'),
+    evaluated: runInThisContext('() => 1'),
     local: user.made.meth,
     number: 5,
     block: undefined,
@@ -164,16 +176,29 @@ test('ModuleGraph maps stacks of shipped code to files, lines and columns of the
   const place = (stack: string): string => /user\.mjs:(\d+:\d+)/.exec(stack)?.[1] ?? 'none';
   assert.equal(place(stackOf(user.boom)), place(near));
   // This file is compiled: its own source map leads to the .ts.
-  const line = /identify\.test\.ts:(\d+)/.exec(stackOf(() => { throw new Error('here'); }))?.[1];
+  const line = /identify\.test\.ts:(\d+)/.exec(
+    stackOf(() => {
+      throw new Error('here');
+    }),
+  )?.[1];
   assert.ok(Number(line) > 100);
-  assert.equal(context.graph.mapStack('at mitos:999/x.js:1:1 and mitos:1/../../etc:1:1'), 'at mitos:999/x.js:1:1 and mitos:1/../../etc:1:1');
+  assert.equal(
+    context.graph.mapStack('at mitos:999/x.js:1:1 and mitos:1/../../etc:1:1'),
+    'at mitos:999/x.js:1:1 and mitos:1/../../etc:1:1',
+  );
 });
 
 test('Importer hands on the closure of a module and knows the functions it exports', () => {
   const context = new FakeContext();
   const ref = context.graph.identify(user.Tools.probe);
   const far = context.namespace('esm/user.mjs');
-  assert.deepEqual(context.importer.closure(Number.parseInt(ref, 10)).map((def) => def.id), context.graph.closureOf(ref).map((def) => def.id));
+  assert.deepEqual(
+    context.importer.closure(Number.parseInt(ref, 10)).map((def) => def.id),
+    context.graph.closureOf(ref).map((def) => def.id),
+  );
   assert.equal(context.importer.refOf(far.boom), `${Number.parseInt(ref, 10)}#boom`);
-  assert.equal(context.importer.refOf(() => 1), undefined);
+  assert.equal(
+    context.importer.refOf(() => 1),
+    undefined,
+  );
 });

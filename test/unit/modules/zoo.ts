@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Importer, type ModuleAnswer, type ModuleQuery } from '#src/core/importer.js';
-import { type ModuleDef, packModules, unpackModules } from '#src/core/module-batch.js';
+import { type ModuleDef, unpackModules } from '#src/core/module-batch.js';
+import { packModules } from '#src/core/module-pack.js';
 import { ModuleGraph, type ModuleGraphOptions } from '#src/master/module-graph.js';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- fixtures are plain JavaScript, seen without types
