@@ -19,3 +19,6 @@ export { Secret } from './core/secret.ts';
 export type { KeepAlive } from './core/stream.ts';
 export { main, type ModuleMark } from './master/main-function.ts';
 export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';
+export type { TraceEvent, TraceSink } from './master/trace.ts';
+export type { SentModule } from './master/responder.ts';
+export type { Logger } from './master/logger.ts';

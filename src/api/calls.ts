@@ -1,5 +1,6 @@
 /** The caller's side of a call: what is sent, what settles the promise, and how the error reads. */
 import { CallError, MitosError, mitosError } from '../core/errors.ts';
+import type { ReplyHandler } from '../core/endpoint.ts';
 import { CALL, CANCEL } from '../core/handles.ts';
 import { CONTROL, type ContextId, ERROR, HEADER } from '../core/wire.ts';
 import type { Context } from './context.ts';
@@ -27,8 +28,6 @@ export interface CallRequest extends CallOptions {
   fn: AnyFunction | string;
   args: readonly unknown[];
   chain?: ChainState | undefined;
-  /** Where the call was made, for the stack of an error. */
-  site?: { stack?: string } | undefined;
 }
 
 /** Refuses options that make no sense. */
@@ -45,26 +44,32 @@ export function checkCallOptions(options: CallOptions): void {
 
 /** Makes a call and gives what it gives. Calls to one context start there in the order they are made here. */
 export function startCall(runtime: Runtime, request: CallRequest): Promise<unknown> {
-  const { target, fn, signal, chain } = request;
+  const { target, fn } = request;
   if (target.id === runtime.endpoint.id && typeof fn === 'function') {
-    return new Promise((resolve) => resolve(runtime.runHere(fn, request.args, signal)));
+    return new Promise((resolve) => resolve(runtime.runHere(fn, request.args, request.signal)));
   }
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      withVia(error, target);
-      if (chain && !chain.failure) chain.failure = { error };
-      reject(error);
-    };
-    if (signal?.aborted) return fail(signal.reason);
-    target.inOrder(
-      () => (typeof fn === 'string' ? fn : runtime.identify(fn)),
-      (ref) => {
-        if (chain?.failure) throw chain.failure.error;
-        transmit(runtime, request, ref, resolve, fail);
-      },
-      fail,
-    );
-  });
+  return new Promise((resolve, reject) => new PendingCall(runtime, request, resolve, reject).start());
+}
+
+/**
+ * Gives what a call has given. An error of a function is made here, inside an asynchronous function that the caller waits
+ * for: V8 then knows the caller's own frames, and calls that succeed pay nothing for them.
+ */
+export async function settleCall(outcome: Promise<unknown>): Promise<unknown> {
+  const value = await outcome;
+  if (value instanceof Thrown) throw callError(value.target, value.cause);
+  return value;
+}
+
+/** What a function threw. */
+class Thrown {
+  readonly target: Context;
+  readonly cause: unknown;
+
+  constructor(target: Context, cause: unknown) {
+    this.target = target;
+    this.cause = cause;
+  }
 }
 
 /** Sends a call that wants no reply. */
@@ -97,55 +102,137 @@ function headOf(ref: string, chain: number | undefined, timeoutMs: number | unde
   return `${ref}\n${JSON.stringify({ c: chain, d: timeoutMs })}`;
 }
 
-function transmit(runtime: Runtime, request: CallRequest, ref: string, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
-  const { target, signal, timeoutMs, chain } = request;
-  const { endpoint, live } = runtime;
-  const dst = target.id;
-  const disposers: (() => void)[] = [];
-  const startedAt = performance.now();
-  const settle = (): void => {
-    for (const dispose of disposers) dispose();
-  };
-  live.disposers = disposers;
-  let message: Buffer;
-  try {
-    message = encodeCall(runtime, dst, headOf(ref, chain?.id, timeoutMs), request.args);
-  } finally {
-    live.disposers = undefined;
+/** Calls to a context whose time is taken, for `roundTripMs`. */
+const TIMED_CALLS = 16;
+
+/** A call under way. One object a call and few closures: this is what a round trip costs on this side. */
+class PendingCall implements ReplyHandler {
+  readonly #runtime: Runtime;
+  readonly #request: CallRequest;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+  /** What has to be undone when the call is over. */
+  readonly #disposers: (() => void)[] = [];
+  #replyTo = 0;
+  #startedAt = 0;
+
+  constructor(runtime: Runtime, request: CallRequest, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
+    this.#runtime = runtime;
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
-  runtime.sendModules(dst, ref);
-  const replyTo = endpoint.expect(dst, {
-    onReply: (reply) => {
-      settle();
-      target.noteRoundTrip(performance.now() - startedAt);
-      readReply(runtime, request, reply, resolve, reject);
-    },
-    onDead: (reason) => {
-      settle();
-      reject(reason);
-    },
-  });
-  const giveUp = (error: unknown): void => {
-    settle();
-    endpoint.forget(replyTo);
-    endpoint.sendJson(dst, CANCEL, 0, { call: replyTo, reason: error instanceof Error ? error.message : String(error) }, CONTROL);
-    reject(error);
-  };
-  if (timeoutMs !== undefined) {
-    const timer = setTimeout(() => giveUp(timeoutError(target, timeoutMs)), timeoutMs);
-    disposers.push(() => clearTimeout(timer));
+
+  /** Identifies the function and sends the call, after everything that was asked of the context before. */
+  start(): void {
+    const { target, fn, signal } = this.#request;
+    try {
+      if (signal?.aborted) throw signal.reason;
+      const ref = typeof fn === 'string' ? fn : this.#runtime.identify(fn);
+      if (typeof ref === 'string' && target.isIdle) {
+        this.#send(ref);
+      } else {
+        if (ref instanceof Promise) ref.catch(() => {});
+        target.inOrder(
+          () => ref,
+          (known) => this.#send(known),
+          (error) => this.#fail(error),
+        );
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
   }
-  if (signal) {
-    const onAbort = (): void => giveUp(signal.reason);
-    signal.addEventListener('abort', onAbort);
-    disposers.push(() => signal.removeEventListener('abort', onAbort));
+
+  onReply(reply: Buffer): void {
+    this.#dispose();
+    const { target } = this.#request;
+    if (this.#startedAt) target.noteRoundTrip(performance.now() - this.#startedAt);
+    try {
+      const value = this.#runtime.live.decode(reply);
+      if ((reply[2] as number) & ERROR) this.#onError(value);
+      else this.#resolve(value);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
-  try {
-    endpoint.send(dst, CALL, replyTo, message);
-  } catch (error) {
-    settle();
-    endpoint.forget(replyTo);
-    throw error;
+
+  onDead(reason: MitosError): void {
+    this.#dispose();
+    this.#fail(reason);
+  }
+
+  #send(ref: string): void {
+    const { target, args, chain, timeoutMs } = this.#request;
+    const { endpoint, live } = this.#runtime;
+    if (chain?.failure) throw chain.failure.error;
+    live.disposers = this.#disposers;
+    let message: Buffer;
+    try {
+      message = encodeCall(this.#runtime, target.id, headOf(ref, chain?.id, timeoutMs), args);
+    } finally {
+      live.disposers = undefined;
+    }
+    this.#runtime.sendModules(target.id, ref);
+    if (target.timedCalls < TIMED_CALLS) {
+      target.timedCalls++;
+      this.#startedAt = performance.now();
+    }
+    this.#replyTo = endpoint.expect(target.id, this);
+    this.#watch();
+    try {
+      endpoint.send(target.id, CALL, this.#replyTo, message);
+    } catch (error) {
+      this.#dispose();
+      endpoint.forget(this.#replyTo);
+      throw error;
+    }
+  }
+
+  /** Gives up when the signal aborts or the time is over. */
+  #watch(): void {
+    const { target, signal, timeoutMs } = this.#request;
+    if (timeoutMs !== undefined) {
+      const timer = setTimeout(() => this.#giveUp(timeoutError(target, timeoutMs)), timeoutMs);
+      this.#disposers.push(() => clearTimeout(timer));
+    }
+    if (signal) {
+      const onAbort = (): void => this.#giveUp(signal.reason);
+      signal.addEventListener('abort', onAbort);
+      this.#disposers.push(() => signal.removeEventListener('abort', onAbort));
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    const { endpoint } = this.#runtime;
+    this.#dispose();
+    endpoint.forget(this.#replyTo);
+    const reason = error instanceof Error ? error.message : String(error);
+    endpoint.sendJson(this.#request.target.id, CANCEL, 0, { call: this.#replyTo, reason }, CONTROL);
+    this.#fail(error);
+  }
+
+  #onError(value: unknown): void {
+    const [isThrown, error] = Array.isArray(value) ? (value as [number, unknown]) : [0, value];
+    mapStacks(this.#runtime, error);
+    const { target, chain } = this.#request;
+    if (!isThrown && MitosError.is(error)) {
+      this.#fail(error);
+      return;
+    }
+    if (chain && !chain.failure) chain.failure = { error: callError(target, error) };
+    this.#resolve(new Thrown(target, error));
+  }
+
+  #fail(error: unknown): void {
+    const { target, chain } = this.#request;
+    withVia(error, target);
+    if (chain && !chain.failure) chain.failure = { error };
+    this.#reject(error);
+  }
+
+  #dispose(): void {
+    for (const dispose of this.#disposers) dispose();
   }
 }
 
@@ -155,34 +242,29 @@ function timeoutError(target: Context, timeoutMs: number): MitosError {
   });
 }
 
-function readReply(runtime: Runtime, request: CallRequest, reply: Buffer, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
-  let value: unknown;
-  try {
-    value = runtime.live.decode(reply);
-  } catch (error) {
-    reject(error);
-    return;
-  }
-  if (!((reply[2] as number) & ERROR)) {
-    resolve(value);
-    return;
-  }
-  const [isThrown, error] = Array.isArray(value) ? (value as [number, unknown]) : [0, value];
-  if (error instanceof Error && error.stack) {
-    Object.defineProperty(error, 'stack', { value: runtime.mapStack(error.stack), configurable: true, writable: true });
-  }
-  reject(isThrown || !MitosError.is(error) ? callError(request, error) : error);
+/** Gives an error and those behind it the user's own files and lines. */
+function mapStacks(runtime: Runtime, error: unknown, seen: Set<unknown> = new Set()): void {
+  if (!(error instanceof Error) || seen.has(error)) return;
+  seen.add(error);
+  if (error.stack) Object.defineProperty(error, 'stack', { value: runtime.mapStack(error.stack), configurable: true, writable: true });
+  mapStacks(runtime, error.cause, seen);
+  const { errors } = error as { errors?: unknown };
+  if (Array.isArray(errors)) for (const nested of errors) mapStacks(runtime, nested, seen);
 }
 
 /** What the frames of this layer have in common: they say nothing to who made a call. */
 const HERE = /((?:file:|mitos:|\/).*[/_])[^/]*:\d+:\d+\)?$/.exec((new Error().stack || '').split('\n')[1] || '')?.[1];
 
-/** The error of a function that threw: the local call site, and below it the stack from there. */
-function callError(request: CallRequest, cause: unknown): CallError {
-  const { target, site } = request;
+/** The error of a function that threw: who waits here, and below it the stack from there. */
+function callError(target: Context, cause: unknown): CallError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const error = new CallError('ERR_MITOS_CALL', message, { cause });
-  const local = (site?.stack || error.stack || '').split('\n').slice(1).filter((line) => !HERE || !line.includes(HERE)).join('\n');
+  withVia(error, target);
+  const local = (error.stack || '')
+    .split('\n')
+    .slice(1)
+    .filter((line) => !HERE || !line.includes(HERE))
+    .join('\n');
   const remote = cause instanceof Error && cause.stack ? cause.stack : String(cause);
   const stack = `CallError: ${message}\n${local}\n    --- in "${target.name}" ---\n${remote.replace(/^/gm, '    ')}`;
   Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });

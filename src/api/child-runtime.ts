@@ -40,8 +40,10 @@ export class ChildRuntime implements Runtime {
     this.self = this.registry.obtain(config.id, config.name, via, '');
     for (const context of this.registry.all()) context.assumeConnected();
     this.live.makeContext = (id, name) => this.contextOf(id, name);
+    this.live.apiModule ??= user.moduleAt('mitos:api');
     this.live.onContextSent = (dst) => this.#send(dst, this.live.apiModule as number);
     this.endpoint.onTree = (notice) => {
+      user.onTree(notice);
       if (notice.kind === 'grant') this.#onGrant(notice.start, notice.count);
       else this.registry.onTree(notice);
     };

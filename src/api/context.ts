@@ -55,6 +55,8 @@ export class Context extends ContextOperations {
   facts: ContextInfo | undefined;
   /** @internal The shortest time that a call has taken. */
   roundTripMs: number | undefined;
+  /** @internal How many calls have been timed for that. */
+  timedCalls = 0;
   readonly #events: EventEmitter = new EventEmitter();
   #isAssumed = false;
   #resolveClosed: (reason: DisconnectReason) => void = () => {};
@@ -113,6 +115,11 @@ export class Context extends ContextOperations {
   /** @internal */
   target(): Context {
     return this;
+  }
+
+  /** @internal Whether a call may be sent at once: it is not gone, and no earlier call waits. */
+  get isIdle(): boolean {
+    return !this.#turn && !this.reason;
   }
 
   /** @internal Runs `act` with what `prepare` gives, after everything that was asked before. */

@@ -43,7 +43,7 @@ export class Output {
   /** Takes the output from a channel while the program runs. */
   follow(receiver: Receiver<Uint8Array>): void {
     this.#receiver = receiver;
-    this.#pump();
+    void this.#pump();
   }
 
   /** Takes what was collected elsewhere. Does nothing when the output comes from a channel. */
@@ -64,7 +64,7 @@ export class Output {
   /** Takes everything without waiting for a reader. */
   drain(): void {
     this.#isDraining = true;
-    this.#pump();
+    void this.#pump();
   }
 
   /** Everything that was printed; nothing if that was too much to be kept. */
@@ -81,11 +81,14 @@ export class Output {
     const reader = { at: this.#first };
     this.#reader = reader;
     this.#taken = 0;
-    const lines: string[] = [];
-    const splitter = new LineSplitter(Math.max(maxBufferBytes, 1), (line) => lines.push(line));
+    let lines: string[] = [];
+    let line = 0;
+    const splitter = new LineSplitter(Math.max(maxBufferBytes, 1), (text) => lines.push(text));
     const next = async (): Promise<IteratorResult<string | Uint8Array>> => {
       for (;;) {
-        if (lines.length) return { done: false, value: lines.shift() as string };
+        if (line < lines.length) return { done: false, value: lines[line++] as string };
+        lines = [];
+        line = 0;
         const chunk = await this.#next(reader);
         if (chunk && isBytes) return { done: false, value: chunk };
         if (chunk) splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
@@ -111,13 +114,13 @@ export class Output {
       if (this.#error) throw this.#error.error;
       if (this.#isEnded) return undefined;
       const added = new Promise<void>((resolve) => (this.#wake = resolve));
-      this.#pump();
+      void this.#pump();
       await added;
     }
     const chunk = this.#chunks[reader.at++ - this.#first] as Uint8Array;
     this.#taken += chunk.length;
     if (this.#isCut) this.#forget();
-    if (this.#isDraining) this.#pump();
+    if (this.#isDraining) void this.#pump();
     return chunk;
   }
 

@@ -168,7 +168,7 @@ export class ExecRun {
     }
     this.stdout.finish(stdout);
     this.stderr.finish(stderr);
-    Promise.all([this.stdout.ended, this.stderr.ended]).then(() => {
+    const finish = (): void => {
       const { encoding, nothrow } = this.#request.options;
       const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
       const [out, err] = [this.stdout.bytes(), this.stderr.bytes()];
@@ -177,7 +177,10 @@ export class ExecRun {
       const isEnd = !failure || (failure.code === 'ERR_MITOS_EXEC' && (exitCode === 126 || exitCode === 127));
       if (isEnd && (exitCode === 0 || nothrow)) this.#resolve(result);
       else this.#reject(execError(this.#request, this.#context, result, failure));
-    });
+    };
+    Promise.all([this.stdout.ended, this.stderr.ended])
+      .then(finish)
+      .catch((error) => this.#fail(error));
   }
 
   #fail(error: unknown): void {
@@ -223,7 +226,7 @@ function onClosed(context: Context, fn: (reason: unknown) => void): () => void {
   if (!set) {
     const created: Set<(reason: unknown) => void> = new Set();
     running.set(context, (set = created));
-    context.closed.then(() => created.forEach((giveUp) => giveUp(context.reason)));
+    void context.closed.then(() => created.forEach((giveUp) => giveUp(context.reason)));
   }
   const all = set.add(fn);
   return () => all.delete(fn);

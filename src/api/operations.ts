@@ -1,5 +1,5 @@
 /** What can be done with a context, whether it is up already or still starting. */
-import { type CallOptions, type ChainState, checkCallOptions, sendNotice, startCall } from './calls.ts';
+import { type CallOptions, type ChainState, checkCallOptions, sendNotice, settleCall, startCall } from './calls.ts';
 import { CallChain } from './chain.ts';
 import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
@@ -114,11 +114,10 @@ export abstract class ContextOperations {
   /** @internal */
   callWith(options: CallOptions & { chain?: ChainState }, fn: AnyFunction | string, args: readonly unknown[]): Promise<unknown> {
     if (typeof fn !== 'string') requireFunction(fn);
-    const site = {};
-    Error.captureStackTrace(site, this.callWith);
+    const { signal, timeoutMs, chain } = options;
     const target = this.target();
-    const start = (context: Context): Promise<unknown> => startCall(this.runtime, { ...options, target: context, fn, args, site });
-    return target instanceof Promise ? target.then(start) : start(target);
+    const start = (context: Context): Promise<unknown> => startCall(this.runtime, { target: context, fn, args, signal, timeoutMs, chain });
+    return settleCall(target instanceof Promise ? target.then(start) : start(target));
   }
 }
 

@@ -21,6 +21,8 @@ export class Invocation {
   /** Told when it is aborted, on every Node. */
   onAbort: () => void = () => {};
   isAborted = false;
+  /** Set when the caller does not want the reply any more. */
+  isForgotten = false;
   /** Why it was aborted. */
   reason: unknown;
   #controller: AbortController | undefined;
@@ -52,9 +54,9 @@ export const starting: { invocation?: Invocation | undefined } = {};
 
 interface Head {
   /** Milliseconds until the caller gives up. */
-  d?: number;
+  d: number | undefined;
   /** Chain. */
-  c?: number;
+  c: number | undefined;
 }
 
 interface Order extends Head {
@@ -69,6 +71,8 @@ interface Order extends Head {
 interface Caller {
   /** Calls that wait for their turn to start; the first one is starting. */
   queue: Order[];
+  /** Nothing more will come; to be forgotten when the last call is over. */
+  isGone: boolean;
   /** Calls that are not over, those that wait included: by the handle for the reply, or by themselves when there is none. */
   running: Map<unknown, Invocation>;
   chains: Map<number, { tail: Promise<void>; error: unknown; hasFailed: boolean }>;
@@ -114,6 +118,7 @@ export class Dispatcher {
   abortAll(reason: unknown, isConcerned: (caller: ContextId) => boolean = () => true): void {
     for (const [id, caller] of this.#callers) {
       if (!isConcerned(id)) continue;
+      caller.isGone = true;
       caller.chains.clear();
       for (const invocation of caller.running.values()) invocation.abort(reason);
       if (!caller.running.size) this.#callers.delete(id);
@@ -122,7 +127,7 @@ export class Dispatcher {
 
   #caller(id: ContextId): Caller {
     let caller = this.#callers.get(id);
-    if (!caller) this.#callers.set(id, (caller = { queue: [], running: new Map(), chains: new Map() }));
+    if (!caller) this.#callers.set(id, (caller = { queue: [], isGone: false, running: new Map(), chains: new Map() }));
     return caller;
   }
 
@@ -214,6 +219,10 @@ export class Dispatcher {
       fail(invocation.reason, 0);
       return undefined;
     }
+    if (typeof fn !== 'function') {
+      fail(mitosError('ERR_MITOS_NOT_CALLABLE', `Cannot call "${order.ref.replace(/^.*#/, '')}": it is not a function`), 0);
+      return undefined;
+    }
     try {
       this.#live.disposers = invocation.disposers;
       const args = this.#live.decode(message, order.offset) as unknown[];
@@ -234,7 +243,6 @@ export class Dispatcher {
   }
 
   #wrapCall(invocation: Invocation, fn: (...args: unknown[]) => unknown, args: unknown[]): unknown {
-    if (typeof fn !== 'function') throw mitosError('ERR_MITOS_NOT_CALLABLE', 'The call names something that is not a function');
     return this.wrap(invocation, () => {
       starting.invocation = invocation;
       try {
@@ -249,7 +257,7 @@ export class Dispatcher {
     const replyTo = replyToOf(order.message);
     const src = srcOf(order.message);
     try {
-      if (replyTo) this.#endpoint.send(src, replyTo, 0, this.#live.encode(isGenerator(value) ? overlap(value) : value, 'result', src));
+      if (replyTo && !order.invocation.isForgotten) this.#endpoint.send(src, replyTo, 0, this.#live.encode(isGenerator(value) ? overlap(value) : value, 'result', src));
     } catch (error) {
       this.#fail(caller, order, 0, error);
       return;
@@ -261,6 +269,7 @@ export class Dispatcher {
     this.#finish(caller, order);
     const src = srcOf(order.message);
     const replyTo = replyToOf(order.message);
+    if (order.invocation.isForgotten) return;
     if (!replyTo) {
       this.onNotifyError(src, error);
       return;
@@ -281,25 +290,31 @@ export class Dispatcher {
     const key = replyToOf(message) || invocation;
     if (caller.running.get(key) === invocation) caller.running.delete(key);
     for (const dispose of invocation.disposers) dispose();
-    if (!caller.running.size && !caller.chains.size && this.#callers.get(src) === caller) this.#callers.delete(src);
+    if (caller.isGone && !caller.running.size && this.#callers.get(src) === caller) this.#callers.delete(src);
   }
 
   #onCancel(message: Buffer): void {
     const caller = this.#callers.get(srcOf(message));
     const data = jsonOf(message) as { call: number; reason: string } | undefined;
     const invocation = caller && data ? caller.running.get(data.call) : undefined;
-    if (invocation) invocation.abort(mitosError('ERR_MITOS_ABORTED', String(data?.reason || 'The caller gave up')));
+    if (!invocation) return;
+    invocation.isForgotten = true;
+    invocation.abort(mitosError('ERR_MITOS_ABORTED', String(data?.reason || 'The caller gave up')));
   }
 }
+
+const NO_HEAD: Head = { c: undefined, d: undefined };
 
 function readOrder(message: Buffer): Order | undefined {
   if (message.length < HEADER + 2) return undefined;
   const end = HEADER + 2 + message.readUInt16BE(HEADER);
   if (end > message.length) return undefined;
-  const [ref, head] = message.toString('utf8', HEADER + 2, end).split('\n') as [string, string | undefined];
-  const offset = end - HEADER;
+  const text = message.toString('utf8', HEADER + 2, end);
+  const at = text.indexOf('\n');
   try {
-    return Object.assign(head ? (JSON.parse(head) as Head) : {}, { message, ref, offset, invocation: new Invocation(srcOf(message)) });
+    const { c, d } = at < 0 ? NO_HEAD : (JSON.parse(text.slice(at)) as Head);
+    const ref = at < 0 ? text : text.slice(0, at);
+    return { message, ref, offset: end - HEADER, invocation: new Invocation(srcOf(message)), c, d };
   } catch {
     return undefined;
   }

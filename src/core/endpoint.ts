@@ -40,8 +40,9 @@ export interface ReplyHandler {
   onDead(reason: MitosError): void;
 }
 
-interface Pending extends ReplyHandler {
+interface Pending {
   dst: ContextId;
+  handler: ReplyHandler;
 }
 
 /** The mailboxes of one context. */
@@ -129,7 +130,7 @@ export class Endpoint {
     let handle = this.#nextReply++;
     while (this.#pending.has(handle)) handle = this.#nextReply++;
     if (this.#nextReply >= handles.FIRST_CHANNEL) this.#nextReply = handles.FIRST_REPLY;
-    this.#pending.set(handle, { dst, onReply: (m) => handler.onReply(m), onDead: (r) => handler.onDead(r) });
+    this.#pending.set(handle, { dst, handler });
     return handle;
   }
 
@@ -220,8 +221,8 @@ export class Endpoint {
     const pending = this.#pending.get(handle);
     if (!pending || pending.dst !== srcOf(message)) return;
     this.#pending.delete(handle);
-    if ((message[2] as number) & DEAD) pending.onDead(fromReason(jsonOf(message)));
-    else pending.onReply(message);
+    if ((message[2] as number) & DEAD) pending.handler.onDead(fromReason(jsonOf(message)));
+    else pending.handler.onReply(message);
   }
 
   #onNotice(notice: TreeNotice): void {
@@ -233,7 +234,7 @@ export class Endpoint {
       for (const [handle, pending] of this.#pending) {
         if (!holds(notice, pending.dst)) continue;
         this.#pending.delete(handle);
-        pending.onDead(fromReason(notice.reason));
+        pending.handler.onDead(fromReason(notice.reason));
       }
     } else {
       this.onTree(notice);
@@ -244,7 +245,7 @@ export class Endpoint {
   abandon(reason: Reason): void {
     for (const [handle, pending] of this.#pending) {
       this.#pending.delete(handle);
-      pending.onDead(fromReason(reason));
+      pending.handler.onDead(fromReason(reason));
     }
   }
 }

@@ -23,6 +23,8 @@ export class SocketTransport implements Transport {
   readonly #fd: number;
   readonly #lock: WriteLock | undefined;
   #isClosed = false;
+  /** Set while a write waits for the lock: nothing may overtake it. */
+  #isDeferred = false;
 
   /** @param lock Held from a write until everything written is out. */
   constructor(readable: Socket, writable: Socket, lock?: WriteLock) {
@@ -44,7 +46,11 @@ export class SocketTransport implements Transport {
     if (this.#isClosed) return true;
     const lock = this.#lock;
     if (lock && !lock.tryAcquire()) {
-      setImmediate(() => this.write(chunks) && this.onDrain());
+      this.#isDeferred = true;
+      setImmediate(() => {
+        this.#isDeferred = false;
+        if (this.write(chunks)) this.onDrain();
+      });
       return false;
     }
     const rest = writeNow(this.#fd, chunks);
@@ -67,7 +73,7 @@ export class SocketTransport implements Transport {
   #onWritten(): void {
     if (this.#isClosed) return;
     if (this.#lock) this.#lock.release();
-    this.onDrain();
+    if (!this.#isDeferred) this.onDrain();
   }
 
   pause(): void {

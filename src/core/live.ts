@@ -84,6 +84,8 @@ export class LiveValues implements ItemCodec {
     if (Symbol.asyncIterator in value) {
       const sender = new Sender<unknown>(this.channels, dst, 0);
       const h = sender.open();
+      // Whoever takes the call asks the source to begin at once: without that, nobody ever will.
+      if (this.disposers) this.disposers.push(() => sender.handle || sender.close());
       pump(value as AsyncIterable<unknown>, sender);
       return { t: typeof like.getReader === 'function' ? 'readable' : 'source', i: own, h };
     }

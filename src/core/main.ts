@@ -152,7 +152,7 @@ function runIo({ config, port, cells, sources, bundles }: ThreadData): void {
     (frame) => hop.router.route(frame, undefined),
     ({ rest }: { rest: Uint8Array }) => transport && transport.queue([rest]),
   );
-  port.on('message', () => link.acknowledge());
+  port.on('message', () => link.acknowledge(() => !hop.router.parent || hop.router.parent.isIdle));
   self.hop = hop;
   for (const bundle of bundles) hop.install(bundle);
   if (!transport) return;

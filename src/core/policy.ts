@@ -2,7 +2,7 @@
  * Who may talk to whom across their line. A context may always talk up and down its own line; everything else needs a
  * pair opened here by an ancestor of both, or by a context that opens itself to one it may already talk to.
  */
-import { FIRST_REPLY } from './handles.ts';
+import { BULK_CREDIT, FIRST_REPLY } from './handles.ts';
 import { type IdSet, holds } from './route-table.ts';
 import type { ContextId } from './wire.ts';
 
@@ -31,12 +31,12 @@ export class Policy {
 
   /**
    * The authority on which `src` may send to `handle` of `dst`, or `undefined`.
-   * Whoever was sent something may answer: the way back is open for replies and channels, on its own authority.
+   * Whoever was sent something may answer: the way back is open for replies, credit and channels, on its own authority.
    */
   authority(src: ContextId, dst: ContextId, handle: number): ContextId | undefined {
     const auth = this.#open.get(src)?.get(dst);
     if (auth !== undefined) return auth;
-    return handle >= FIRST_REPLY && this.#open.get(dst)?.has(src) ? src : undefined;
+    return (handle >= FIRST_REPLY || handle === BULK_CREDIT) && this.#open.get(dst)?.has(src) ? src : undefined;
   }
 
   /** Number of pairs. */

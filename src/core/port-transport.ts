@@ -117,8 +117,12 @@ export class FrameLink {
   }
 
   /** Tells the user's thread, once what was taken has been written, that it may write past the link again. */
-  acknowledge(): void {
-    queueMicrotask(() => Atomics.add(this.#cells, HANDLED, 1));
+  acknowledge(isWritten: () => boolean): void {
+    const look = (): void => {
+      if (isWritten()) Atomics.add(this.#cells, HANDLED, 1);
+      else setTimeout(look, 1);
+    };
+    queueMicrotask(look);
   }
 
   /** Blocks this thread until the other side posts something, for `limitMs` at most; `seen` is {@link wakeCount} from before looking. */

@@ -2,8 +2,8 @@
  * The hop: decides where a frame goes, stamps who it comes from, and tells everybody concerned when a context is gone.
  * It reads headers only. Sans-I/O: bytes live in {@link Stream}, time in its clock.
  *
- * Trust: what comes from the parent (or from the context itself) is believed; what comes from a child is stamped with an
- * id that was granted to that child, carries no authority but its own, and may only go to this line, or where the
+ * Trust: what comes from the parent (or from the context itself) is believed; what comes from a child must be from an id
+ * that was granted to that child, carries no authority but its own, and may only go to this line, or where the
  * {@link Policy} of this hop has opened a way.
  */
 import { type MitosError, mitosError } from './errors.ts';
@@ -81,8 +81,9 @@ export class Router {
    */
   route(frame: Buffer, from: Ingress): void {
     if (from && from !== this.parent) {
-      const src = this.routes.lookup(srcOf(frame)) === from ? srcOf(frame) : from.peerId;
-      frame.writeUInt32BE(src, 8);
+      const src = srcOf(frame);
+      // Forged, or late: from behind the child, by a context that is gone. Not to be taken for a word of the child itself.
+      if (this.routes.lookup(src) !== from) return;
       frame.writeUInt32BE(src, 12);
     }
     const dst = dstOf(frame);
@@ -179,7 +180,7 @@ export class Router {
         if (from) this.#hooks.onHello(from, data);
         return;
       case handles.ARRIVED:
-        if (from) this.#onArrived(data, from);
+        if (from && !isTrusted) this.#onArrived(data, from);
         return;
       case handles.GONE:
         if (from && !isTrusted) this.#onGone(data as unknown as IdSet & { reason: Reason }, from);

@@ -57,6 +57,8 @@ export class Stream {
   /** Bytes that wait here for the transport. */
   queuedBytes = 0;
   isClosed = false;
+  /** Whether it was the transport that ended, and nobody here who ended it. */
+  hasEnded = false;
   readonly #options: StreamOptions;
   readonly #queues: Buffer[][] = [[], [], []];
   readonly #parser: FrameParser = new FrameParser();
@@ -137,6 +139,11 @@ export class Stream {
       this.#timer = clock.setTimeout(tick, ms);
     };
     arm(wait);
+  }
+
+  /** Whether everything that was sent has been handed to the system. */
+  get isIdle(): boolean {
+    return !this.queuedBytes && !this.#isWaiting;
   }
 
   /** Writes what is queued, most urgent first, until the transport has had enough. */
@@ -242,6 +249,7 @@ export class Stream {
   };
 
   #lost: (cause: Error | undefined) => MitosError = (cause) => {
+    this.hasEnded = !this.isClosed;
     if (this.#parser.isInside) {
       return mitosError('ERR_MITOS_PROTOCOL', `Lost "${this.name}": the link ended inside a frame`, { cause });
     }

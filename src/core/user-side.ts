@@ -7,11 +7,13 @@ import type { ChildConfig } from './config.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Endpoint } from './endpoint.ts';
 import { errorToText } from './error-text.ts';
-import { mitosError } from './errors.ts';
 import { GET_MODULE, LOAD, LOG } from './handles.ts';
 import { Importer, type ModuleAnswer } from './importer.ts';
 import { LiveValues } from './live.ts';
 import { type LogData, type LogLevel, LogLimiter, type LogSource } from './log.ts';
+import { fromReason } from './reason.ts';
+import { holds } from './route-table.ts';
+import type { TreeNotice } from './router.ts';
 import { type Dep, type ModuleDef, unpackModules } from './module-batch.ts';
 import { authOf, type ContextId, dataOf, MASTER } from './wire.ts';
 
@@ -45,14 +47,18 @@ export class UserSide {
     };
     this.#limiter = new LogLimiter(config.limits, systemClock, (data: LogData) => endpoint.sendJson(MASTER, LOG, 0, data));
     this.live.makeContext = (id, name, apiModule) => this.#makeContext(id, name, apiModule);
-    endpoint.onTree = (notice) => {
-      if (notice.kind !== 'gone') return;
-      const { code, message } = notice.reason;
-      this.live.channels.onGone(notice, mitosError(code, message));
-    };
+    endpoint.onTree = (notice) => this.onTree(notice);
     endpoint.on(LOAD, (message) => {
       if (endpoint.obeys(authOf(message))) this.#define(unpackModules(dataOf(message), config.limits.maxModuleBytes));
     });
+  }
+
+  /** Ends what was done with and for contexts that are gone. */
+  onTree(notice: TreeNotice): void {
+    if (notice.kind !== 'gone') return;
+    const reason = fromReason(notice.reason);
+    this.live.channels.onGone(notice, reason);
+    this.dispatcher.abortAll(reason, (caller) => holds(notice, caller));
   }
 
   /** Sends a log record to the master. */

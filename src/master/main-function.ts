@@ -1,10 +1,13 @@
 /** Runs a program's main job: only in the program itself, with a router that is closed at the end, whatever happens. */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { MitosError } from '../core/errors.ts';
 import { Router, type RouterOptions } from './router.ts';
 
 /** Time that a signal leaves for an orderly end, in milliseconds. */
-const SIGNAL_GRACE_MS = 700;
+const SIGNAL_LIMIT_MS = 800;
+/** Part of it that running calls have; what does not end is killed 400 ms later. */
+const SIGNAL_GRACE_MS = 200;
 
 /** What tells `main` which module it stands in: `import.meta`, or `module` of CommonJS. */
 export type ModuleMark = { url?: string } | { filename?: string };
@@ -27,13 +30,24 @@ export async function main(mark: ModuleMark, fn: (router: Router) => unknown, op
   if (typeof fn !== 'function') throw new TypeError('The second argument of main must be a function');
   if (!isProgram(mark)) return;
   const router = new Router(options);
+  let isInterrupted = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    for (const name of SIGNALS) process.removeListener(name, onSignal);
     const end = (): void => {
+      stopListening();
       process.kill(process.pid, signal);
     };
-    setTimeout(end, SIGNAL_GRACE_MS);
-    router.close({ graceMs: SIGNAL_GRACE_MS / 2 }).then(end, end);
+    if (isInterrupted) {
+      end();
+      return;
+    }
+    isInterrupted = true;
+    // From the next turn on the system does it; a second signal of this turn would be lost.
+    setImmediate(stopListening);
+    setTimeout(end, SIGNAL_LIMIT_MS);
+    router.close({ graceMs: SIGNAL_GRACE_MS }).then(end, end);
+  };
+  const stopListening = (): void => {
+    for (const name of SIGNALS) process.removeListener(name, onSignal);
   };
   for (const name of SIGNALS) process.on(name, onSignal);
   let code = 0;
@@ -41,10 +55,13 @@ export async function main(mark: ModuleMark, fn: (router: Router) => unknown, op
     await fn(router);
   } catch (error) {
     code = 1;
-    console.error(error);
+    // What was under way when a signal came fails because of it: that is no news.
+    if (!(isInterrupted && MitosError.is(error) && error.code === 'ERR_MITOS_SHUTDOWN')) console.error(error);
   }
   await router.close();
-  process.exit(process.exitCode === undefined ? code : undefined);
+  if (isInterrupted) return;
+  if (process.exitCode === undefined) process.exitCode = code;
+  process.exit();
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

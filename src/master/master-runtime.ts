@@ -9,7 +9,7 @@ import type { ChildConfig } from '../core/config.ts';
 import { describe } from '../core/describe.ts';
 import { Endpoint } from '../core/endpoint.ts';
 import { ChannelError, mitosError } from '../core/errors.ts';
-import { BUNDLE, LOG, STATS } from '../core/handles.ts';
+import { BUNDLE, CALL, LOG, STATS } from '../core/handles.ts';
 import type { Hop } from '../core/hop.ts';
 import { LiveValues } from '../core/live.ts';
 import { type LogData, type LogLevel, LogLimiter } from '../core/log.ts';
@@ -21,11 +21,13 @@ import * as exec from '../services/exec.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
+import { startTrace, type Trace, type TraceSink } from './trace.ts';
 
 /** What a master's runtime is made of. */
 export interface MasterOptions {
   config: ChildConfig;
   isThreaded: boolean;
+  trace: string | TraceSink | undefined;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
   emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
@@ -45,6 +47,7 @@ export class MasterRuntime implements Runtime {
   readonly responder: Responder;
   readonly #options: MasterOptions;
   readonly #hop: MasterHop;
+  readonly #trace: Trace | undefined;
   readonly #limiters: WeakMap<Context, LogLimiter> = new WeakMap();
   readonly #withParentLayer: WeakSet<Context> = new WeakSet();
   #lastId: ContextId = 0;
@@ -53,9 +56,16 @@ export class MasterRuntime implements Runtime {
   constructor(options: MasterOptions) {
     this.#options = options;
     const { config } = options;
-    const deliver = (frame: Buffer): void => this.endpoint.receive(frame);
+    this.#trace = options.trace === undefined ? undefined : startTrace(options.trace);
+    const deliver = (frame: Buffer): void => {
+      this.#trace?.record('in', frame);
+      this.endpoint.receive(frame);
+    };
     this.#hop = options.isThreaded ? createThreadedHop(config, deliver, (error) => this.#onCrash(error)) : createHop(config, deliver);
-    this.endpoint = new Endpoint(config.id, [], config.limits, (frame) => this.#hop.send(frame));
+    this.endpoint = new Endpoint(config.id, [], config.limits, (frame) => {
+      this.#trace?.record('out', frame);
+      this.#hop.send(frame);
+    });
     this.live = new LiveValues(this.endpoint);
     this.graph = new ModuleGraph({ apiModule: { code: API }, textModules: { 'mitos:exec': { code: EXEC } } });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
@@ -70,6 +80,9 @@ export class MasterRuntime implements Runtime {
       if (notice.kind === 'gone') this.responder.forget(notice);
       this.registry.onTree(notice);
     };
+    this.endpoint.on(CALL, (message) => {
+      this.endpoint.refuse(message, mitosError('ERR_MITOS_POLICY', 'The master runs no functions for others'));
+    });
     this.endpoint.on(LOG, (message) => this.#onLog(message));
   }
 
@@ -168,6 +181,7 @@ export class MasterRuntime implements Runtime {
     this.endpoint.abandon(toReason(reason));
     this.live.channels.onGone({ ids: [], pages: [], all: true }, reason);
     await this.#hop.close();
+    this.#trace?.close();
   }
 
   #onCrash(error: Error): void {

@@ -11,6 +11,7 @@ import type { KeepAlive, StreamStats } from '../core/stream.ts';
 import { type Logger, readLogLevel } from './logger.ts';
 import { MasterRuntime } from './master-runtime.ts';
 import type { ResponderStats, SentModule } from './responder.ts';
+import type { TraceSink } from './trace.ts';
 
 /** Options of a {@link Router}. */
 export interface RouterOptions {
@@ -26,6 +27,8 @@ export interface RouterOptions {
   threaded?: boolean;
   /** When a quiet link is probed and given up. */
   keepAlive?: Partial<KeepAlive>;
+  /** Records every frame that the master sends or receives, without its data: into a file, one JSON object a line, or to a function. */
+  trace?: string | TraceSink;
 }
 
 /** Events of a {@link Router}. */
@@ -73,6 +76,7 @@ export class Router extends RouterBase {
     const runtime = new MasterRuntime({
       config: configOf(options),
       isThreaded: options.threaded === true,
+      trace: options.trace,
       logger: options.logger,
       logLevel: readLogLevel(options.logLevel),
       emit: (event, value) => {
@@ -160,11 +164,12 @@ export class Router extends RouterBase {
 
 function checkOptions(options: RouterOptions): void {
   if (typeof options !== 'object' || options === null) throw new TypeError('The options of a Router must be an object');
-  const { logger, limits, keepAlive } = options;
+  const { logger, limits, keepAlive, trace } = options;
   for (const name of ['threaded', 'unidirectional'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'boolean') throw new TypeError(`${name} must be true or false`);
   }
   if (logger !== undefined && logger !== false && typeof logger !== 'function') throw new TypeError('logger must be a function or false');
+  if (trace !== undefined && typeof trace !== 'string' && typeof trace !== 'function') throw new TypeError('trace must be a path or a function');
   for (const [name, value] of Object.entries(limits || {})) {
     if (!(name in DEFAULT_LIMITS)) throw new TypeError(`There is no limit "${name}"; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`);
     if (!(typeof value === 'number' && value > 0)) throw new RangeError(`limits.${name} must be a number above 0, not ${String(value)}`);

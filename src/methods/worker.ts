@@ -8,6 +8,9 @@ import { PortTransport } from '../core/port-transport.ts';
 import type { ChildLink, ExitStatus } from '../parent/child-link.ts';
 import type { ConnectOrder, Method } from '../parent/connector.ts';
 
+/** Time for messages that a thread sent before its end. */
+const DRAIN_MS = 100;
+
 /** Starts a worker thread that runs the same core, over a port instead of pipes. */
 export const worker: Method = {
   start(_order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink {
@@ -27,13 +30,22 @@ export const worker: Method = {
       stream.on('data', (chunk: Buffer) => lines.push(chunk));
       stream.on('end', () => lines.end());
     };
+    const closed = new Promise<void>((resolve) => port1.on('close', () => resolve()));
     const link: ChildLink = {
       transport: new PortTransport(port1),
       preamble: undefined,
       argv: ['worker'],
       exited: new Promise<ExitStatus>((resolve) => {
         thread.on('error', (error: NodeJS.ErrnoException) => link.onOutput('stderr', `${error.code || ''} ${error.message}`));
-        thread.on('exit', (exitCode) => resolve({ exitCode, signal: null }));
+        thread.on('exit', (exitCode) => {
+          // What it said last may still be in the port.
+          const done = (): void => resolve({ exitCode, signal: null });
+          const timer = setTimeout(done, DRAIN_MS);
+          closed.then(() => {
+            clearTimeout(timer);
+            done();
+          });
+        });
       }),
       onOutput: () => {},
       onWord: () => {},

@@ -74,7 +74,7 @@ function linkTo(child: ChildProcess, argv: string[], marker: string, preamble: B
     transport,
     preamble,
     argv: argv.slice(0, argv.length - 3),
-    exited: exitOf(child, outputs).then((status) => {
+    exited: exitOf(child, [...outputs, child.stdout as Readable]).then((status) => {
       if (watch) watch.destroy();
       return status;
     }),
@@ -88,7 +88,7 @@ function linkTo(child: ChildProcess, argv: string[], marker: string, preamble: B
   return link;
 }
 
-/** How a process ended, once its output has been read. */
+/** How a process ended, once its output (and what it said on the link) has been read. */
 function exitOf(child: ChildProcess, outputs: Readable[]): Promise<ExitStatus> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ exitCode: null, signal: null, error }));

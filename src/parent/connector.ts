@@ -50,6 +50,8 @@ interface Child {
   pending: { frame: Buffer; timer: unknown } | undefined;
   /** Why it is being ended from here. */
   reason: MitosError | undefined;
+  /** How its link ended; says less than the exit status of its process. */
+  lost: MitosError | undefined;
   gone: Promise<void>;
   onGone(): void;
 }
@@ -105,7 +107,7 @@ export class Connector implements ParentLayer {
     };
     let onGone = (): void => {};
     const gone = new Promise<void>((resolve) => (onGone = resolve));
-    const child: Child = { order, stream, link, progress, pending: { frame, timer }, reason: undefined, gone, onGone };
+    const child: Child = { order, stream, link, progress, pending: { frame, timer }, reason: undefined, lost: undefined, gone, onGone };
     this.#children.set(order.id, child);
     this.#watch(child, config);
     const greeting = jsonFrame(CONTROL, order.id, this.#hop.config.id, HELLO, 0, config);
@@ -178,7 +180,8 @@ export class Connector implements ParentLayer {
   #onLinkLost(id: ContextId, reason: MitosError): void {
     const child = this.#children.get(id);
     if (!child) return;
-    if (!child.reason && reason.code !== 'ERR_MITOS_DISCONNECTED') child.reason = reason;
+    if (child.stream.hasEnded) child.lost = reason;
+    else if (!child.reason) child.reason = reason;
     const timer = this.#hop.clock.setTimeout(() => {
       child.link.kill();
       this.#settle(child, { exitCode: null, signal: null });
@@ -193,17 +196,22 @@ export class Connector implements ParentLayer {
 
   /** Tells everybody that the child is gone, once. */
   #settle(child: Child, status: ExitStatus): void {
-    const { id, name } = child.order;
+    const { id } = child.order;
     if (this.#children.get(id) !== child) return;
     this.#children.delete(id);
     const { pending } = child;
-    const reason = child.reason || (pending ? connectFailure(child.progress, status, child.link, undefined, this.#methods[child.order.method]) : endOfChild(name, status, child.progress));
+    const reason = child.reason || this.#explain(child, status);
     if (pending) {
       this.#hop.clock.clearTimeout(pending.timer);
       this.#hop.router.refuse(pending.frame, toReason(reason));
     }
     this.#hop.router.remove(child.stream, fromReason(toReason(reason)));
     child.onGone();
+  }
+
+  #explain({ order, progress, link, pending, lost }: Child, status: ExitStatus): MitosError {
+    if (pending) return connectFailure(progress, status, link, undefined, this.#methods[order.method]);
+    return lost && status.exitCode === null && status.signal === null ? lost : endOfChild(order.name, status, progress);
   }
 
   #configFor(order: ConnectOrder): ChildConfig {

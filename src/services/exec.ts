@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from 'child_process';
 import { statSync } from 'fs';
 import type { Readable, Writable } from 'stream';
 import { starting } from '../core/dispatcher.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import { type ErrorCode, MitosError } from '../core/errors.ts';
 import type { ExecFailure, ExecFlows, ExecOrder, ExecOutcome, ExecSink } from '../core/exec-order.ts';
 import { guardGroup, releaseGroup } from './process-guard.ts';
 
@@ -29,7 +29,7 @@ const POLL_MS = 20;
 export function run(order: ExecOrder, flows: ExecFlows = {}, signal?: AbortSignal): Promise<ExecOutcome> {
   const program = new Program(order, flows);
   const { invocation } = starting;
-  if (invocation) invocation.onAbort = () => program.stop();
+  if (invocation) invocation.onAbort = () => program.stop(invocation.reason);
   if (signal) {
     const onAbort = (): void => program.stop();
     if (signal.aborted) onAbort();
@@ -63,8 +63,9 @@ class Program {
     });
   }
 
-  /** Ends the program and what it has started. */
-  stop(): void {
+  /** Ends the program and what it has started. A `reason` of mitos is told as the reason for its end. */
+  stop(reason?: unknown): void {
+    if (MitosError.is(reason) && !this.#failure) this.#failure = { code: reason.code, message: `it was stopped (${reason.message})` };
     const { pid } = this.#child || {};
     if (!pid || this.#stopping || this.#isOver) return;
     this.#stopping = endGroup(pid);

@@ -7,7 +7,7 @@ import type { VirtualClock } from './virtual-clock.ts';
 export interface LinkFaults {
   /** Largest delay of a chunk in milliseconds. @default 0 */
   maxDelayMs?: number;
-  /** Largest pieces that bytes come out in; 0 leaves them as they are written. @default 0 */
+  /** Largest pieces that bytes come out in, on half of the links; 0 leaves them as they are written. @default 0 */
   maxSliceBytes?: number;
 }
 
@@ -25,7 +25,7 @@ export class SimulatedLink {
     const options = {
       clock,
       ...(faults.maxDelayMs ? { delayMs: delays(random, faults.maxDelayMs) } : {}),
-      ...(faults.maxSliceBytes && random.bool() ? { slice: 1 + random.int(faults.maxSliceBytes) } : {}),
+      ...(faults.maxSliceBytes && random.bool() ? { slice: Math.min(faults.maxSliceBytes, 50 + random.int(faults.maxSliceBytes)) } : {}),
     };
     this.upper = new FaultStream(left, options);
     this.lower = new FaultStream(right, options);

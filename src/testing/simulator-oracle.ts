@@ -1,4 +1,4 @@
-import { FIRST_MAILBOX, FIRST_REPLY } from '../core/handles.ts';
+import { BULK_CREDIT, FIRST_MAILBOX, FIRST_REPLY } from '../core/handles.ts';
 import { FIRST_PAGED_ID, PAGE } from '../core/route-table.ts';
 import type { Stream } from '../core/stream.ts';
 import { authOf, type ContextId, dstOf, handleOf, srcOf } from '../core/wire.ts';
@@ -45,15 +45,16 @@ export class Oracle {
     if (from && to && (from.isAbove(to) || to.isAbove(from))) return true;
     if (handle < FIRST_MAILBOX) return false;
     if (!this.#isUnidirectional || this.#has(src, dst)) return true;
-    return handle >= FIRST_REPLY && this.#has(dst, src);
+    return (handle >= FIRST_REPLY || handle === BULK_CREDIT) && this.#has(dst, src);
   }
 
   /** After a frame from a child was routed: it is stamped now. */
   checkStamp(at: SimulatedContext, stream: Stream, frame: Buffer): void {
     this.frames++;
-    if (stream === at.router.parent) return;
+    if (stream.peerId === at.parent?.id) return;
     const child = this.#contexts.get(stream.peerId);
     const src = srcOf(frame);
+    if (at.router.routes.lookup(src) !== stream) return; // dropped
     const auth = authOf(frame);
     if (!child || !this.#isWithin(src, child)) this.problems.push(`${at.name} took a frame from ${stream.name} as one of ${src}`);
     if (auth !== src && !this.#joined.has(`${src}>${dstOf(frame)}`)) {

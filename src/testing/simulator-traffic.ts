@@ -47,7 +47,7 @@ class Traffic {
 
   constructor(options: Required<SimulationRunOptions>) {
     this.#options = options;
-    const note = (caller: number, number: number, value: unknown): unknown => this.#noteRun(caller, number, value);
+    const note = (caller: string, number: number, value: unknown): unknown => this.#noteRun(caller, number, value);
     this.tree = new Tree({
       seed: options.seed,
       limits: { bulkWindowBytes: WINDOW * 4, channelWindowBytes: 16384 },
@@ -79,7 +79,7 @@ class Traffic {
     }
     for (const context of this.tree.contexts.values()) context.link?.resume();
     await this.tree.settle();
-    this.problems.push(...this.tree.problems(), ...this.#flowProblems());
+    this.problems.push(...this.tree.problems((call) => this.#isHostile(call.to.id) || this.#isHostile(call.from.id)), ...this.#flowProblems());
     this.problems.push(...(await this.tree.closeAll()));
   }
 
@@ -140,15 +140,15 @@ class Traffic {
     const number = ++this.#callNumber;
     const head = this.#random.bool(0.2) ? `note@${this.#random.int(100)}` : 'note';
     const padding = this.#random.bool(0.1) ? Buffer.alloc(this.#random.int(200_000)) : number;
-    this.tree.call(from, to, head, [from.id * 1e9 + to.id, number, padding]);
+    this.tree.call(from, to, head, [`${from.id}>${to.id}`, number, padding]);
   }
 
-  #noteRun(line: number, number: number, value: unknown): unknown {
+  #noteRun(line: string, number: number, value: unknown): unknown {
     if (this.#ran.has(number)) this.problems.push(`call ${number} ran twice`);
     this.#ran.add(number);
-    const last = this.#lastCall.get(String(line)) ?? 0;
+    const last = this.#lastCall.get(line) ?? 0;
     if (number < last) this.problems.push(`call ${number} started after call ${last} of the same caller`);
-    this.#lastCall.set(String(line), number);
+    this.#lastCall.set(line, number);
     return value;
   }
 
@@ -166,7 +166,7 @@ class Traffic {
   }
 
   #message(from: SimulatedContext): void {
-    const others = [...this.tree.contexts.values()].filter((to) => to !== from && this.tree.oracle.mayTalk(from.id, to.id, 200));
+    const others = [...this.tree.contexts.values()].filter((to) => to !== from && to.isUp && this.tree.oracle.mayTalk(from.id, to.id, 200));
     if (!others.length) return;
     const to = this.#random.pick(others);
     const mailbox = this.#random.pick(MAILBOXES);
@@ -180,12 +180,18 @@ class Traffic {
 
   #onMessage(at: SimulatedContext, mailbox: number, message: Buffer): void {
     const key = `${srcOf(message)}>${at.id}:${mailbox}`;
-    if (srcOf(message) === this.#hostile?.id) return;
+    if (((message[2] as number) & DEAD) !== 0 || this.#isHostile(srcOf(message))) return;
     const number = dataOf(message).readUInt32BE(0);
     const next = this.#seen.get(key) ?? 0;
     if (number < next) this.problems.push(`message ${number} of ${key} came after ${next - 1}`);
     if (number > next && !this.#isDisturbed) this.problems.push(`message ${next} of ${key} was lost`);
     this.#seen.set(key, number + 1);
+  }
+
+  /** Whether a frame of `id` may be the work of the hostile context. */
+  #isHostile(id: number): boolean {
+    const context = this.tree.contexts.get(id);
+    return this.#hostile !== undefined && (context === undefined || this.#hostile.isAbove(context));
   }
 
   get #isDisturbed(): boolean {

@@ -4,9 +4,9 @@ import { execSync } from 'node:child_process';
 import fs from 'node:fs';
 import inspector from 'node:inspector';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread } from 'node:worker_threads';
 import { self } from 'mitos';
-import { testWithOracle } from '#src/testing/index.js';
-import { errorOf, MASTERS, type Mode, MODES, pidOf, PROCESSES, pidsGone, quietRouter, recordOf, rejectsWith, THREADED, within } from '../fixtures/programs/harness.js';
+import { errorOf, MASTERS, type Mode, MODES, pidOf, PROCESSES, pidsGone, recordOf, rejectsWith, THREADED, treeTest, within } from '../fixtures/programs/harness.js';
 
 function add(a: number, b: number): number {
   return a + b;
@@ -21,12 +21,12 @@ function hang(): Promise<never> {
 }
 
 function spin(): never {
-  fs.writeSync(1, 'spinning\n');
+  if (isMainThread) fs.writeSync(1, 'spinning\n');
   for (;;);
 }
 
 function starve(): Promise<never> {
-  fs.writeSync(1, 'starving\n');
+  if (isMainThread) fs.writeSync(1, 'starving\n');
   const again = (): Promise<never> => Promise.resolve().then(again);
   return again();
 }
@@ -99,8 +99,7 @@ function aborted(): Promise<string> {
 
 for (const master of MASTERS) {
   for (const mode of MODES) {
-    testWithOracle(`process.exit() in a ${mode.name} child of ${master.name} lets earlier replies arrive and ends the call with its exit code`, async () => {
-      const { router } = quietRouter(master.options);
+    treeTest(`process.exit() in a ${mode.name} child of ${master.name} lets earlier replies arrive and ends the call with its exit code`, master.options, async ({ router }) => {
       const child = mode.open(router);
       const sibling = mode.open(router);
       const earlier = [1, 2, 3].map((n) => child.call(add, n, n));
@@ -110,30 +109,26 @@ for (const master of MASTERS) {
       assert.equal(error['exitCode'], 3);
       assert.deepEqual(error.via, [mode.name === 'worker' ? 'worker' : 'local']);
       assert.equal((await pending).code, 'ERR_MITOS_CHILD_EXIT');
-      const reason = await (await child.catch(() => router.contexts()[0]!))!.closed.catch(() => undefined);
-      assert.equal(reason?.code, 'ERR_MITOS_CHILD_EXIT');
-      assert.equal(reason?.exitCode, 3);
+      const reason = await (await child).closed;
+      assert.equal(reason.code, 'ERR_MITOS_CHILD_EXIT');
+      assert.equal(reason.exitCode, 3);
       await rejectsWith(child.call(add, 1, 1), 'ERR_MITOS_CHILD_EXIT');
       assert.equal(await sibling.call(add, 20, 1), 21);
-      await router.close();
     });
   }
 }
 
 for (const mode of MODES) {
-  testWithOracle(`process.exit() in a timer of a ${mode.name} child settles closed with its exit code`, async () => {
-    const { router } = quietRouter();
+  treeTest(`process.exit() in a timer of a ${mode.name} child settles closed with its exit code`, {}, async ({ router }) => {
     const child = await mode.open(router);
     await child.call(exitLater, 5);
     const reason = await child.closed;
     assert.equal(reason.code, 'ERR_MITOS_CHILD_EXIT');
     assert.equal(reason.exitCode, 5);
     assert.equal(child.connected, false);
-    await router.close();
   });
 
-  testWithOracle(`An error thrown after the reply is logged and a ${mode.name} child lives on`, async ({ signal }) => {
-    const { router, records } = quietRouter();
+  treeTest(`An error thrown after the reply is logged and a ${mode.name} child lives on`, {}, async ({ router, records, signal }) => {
     const child = await mode.open(router);
     await child.call(throwLater, 'too late');
     const record = await recordOf(router, records, ({ text }) => text.includes('RangeError: too late'), signal);
@@ -143,20 +138,16 @@ for (const mode of MODES) {
     await child.call(rejectLater, 'nobody cares');
     await recordOf(router, records, ({ text, level }) => level === 'error' && text.includes('RangeError: nobody cares'), signal);
     assert.equal(await child.call(add, 1, 2), 3);
-    await router.close();
   });
 
-  testWithOracle(`A stack overflow in a ${mode.name} child is the error of that call only`, async () => {
-    const { router } = quietRouter();
+  treeTest(`A stack overflow in a ${mode.name} child is the error of that call only`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const error = await rejectsWith(child.call(overflow), 'ERR_MITOS_CALL');
     assert.ok(error.cause instanceof RangeError);
     assert.equal(await child.call(add, 1, 2), 3);
-    await router.close();
   });
 
-  testWithOracle(`shutdown() of a ${mode.name} child aborts the signal of what runs and rejects it`, async () => {
-    const { router } = quietRouter();
+  treeTest(`shutdown() of a ${mode.name} child aborts the signal of what runs and rejects it`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const sibling = await mode.open(router);
     const graceful = child.call(aborted);
@@ -166,14 +157,12 @@ for (const mode of MODES) {
     assert.equal((await hung).code, 'ERR_MITOS_SHUTDOWN');
     assert.equal((await child.closed).code, 'ERR_MITOS_SHUTDOWN');
     assert.equal(await sibling.call(add, 1, 2), 3);
-    await router.close();
   });
 }
 
 for (const mode of MODES.filter(({ name }) => name !== 'threadless')) {
   for (const fn of [spin, starve]) {
-    testWithOracle(`shutdown() ends a ${mode.name} child whose function is a ${fn.name}ing loop`, async ({ signal }) => {
-      const { router, records } = quietRouter();
+    treeTest(`shutdown() ends a ${mode.name} child whose function blocks by ${fn.name}()`, {}, async ({ router, records, signal }) => {
       const child = await mode.open(router);
       const sibling = await mode.open(router);
       const pending = errorOf(child.call(fn));
@@ -183,25 +172,21 @@ for (const mode of MODES.filter(({ name }) => name !== 'threadless')) {
       assert.ok(performance.now() - start < 1500);
       assert.equal((await pending).code, 'ERR_MITOS_SHUTDOWN');
       assert.equal(await sibling.call(add, 1, 2), 3);
-      await router.close();
     });
   }
 }
 
-testWithOracle('shutdown() ends a threadless child whose function spins', async ({ signal }) => {
-  const { router, records } = quietRouter();
+treeTest('shutdown() ends a threadless child whose function spins', {}, async ({ router, records, signal }) => {
   const child = await router.local({ threadless: true });
   const pending = errorOf(child.call(spin));
   await recordOf(router, records, ({ text }) => text === 'spinning', signal);
   await child.shutdown({ graceMs: 100 });
   assert.equal((await pending).code, 'ERR_MITOS_SHUTDOWN');
-  await router.close();
 });
 
 for (const mode of PROCESSES) {
   for (const name of ['SIGKILL', 'SIGSEGV', 'SIGTERM', 'SIGABRT'] as const) {
-    testWithOracle(`A ${mode.name} child that ends by ${name} is reported with that signal`, async () => {
-      const { router } = quietRouter();
+    treeTest(`A ${mode.name} child that ends by ${name} is reported with that signal`, {}, async ({ router }) => {
       const child = await mode.open(router);
       const sibling = await mode.open(router);
       const error = await rejectsWith(child.call(endBy, name), 'ERR_MITOS_CHILD_EXIT');
@@ -209,34 +194,28 @@ for (const mode of PROCESSES) {
       assert.match(error.message, new RegExp(`"local".*${name}`));
       assert.equal((await child.closed).signal, name);
       assert.equal(await sibling.call(add, 1, 2), 3);
-      await router.close();
     });
   }
 
-  testWithOracle(`A ${mode.name} child that runs out of heap is reported as out of memory`, async () => {
-    const { router } = quietRouter();
+  treeTest(`A ${mode.name} child that runs out of heap is reported as out of memory`, {}, async ({ router }) => {
     const child = await router.local({ node: [process.execPath, '--max-old-space-size=40'], threadless: mode.name === 'threadless' });
     const sibling = await mode.open(router);
     const error = await rejectsWith(child.call(eatMemory), 'ERR_MITOS_CHILD_EXIT');
     assert.match(error.message, /out of memory/);
     assert.match(error.hint ?? '', /max-old-space-size/);
     assert.equal(await sibling.call(add, 1, 2), 3);
-    await router.close();
   });
 
-  testWithOracle(`A ${mode.name} child that closes all its descriptors ends with a typed error`, async () => {
-    const { router } = quietRouter();
+  treeTest(`A ${mode.name} child that closes all its descriptors ends with a typed error`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const sibling = await mode.open(router);
     const pid = await pidOf(child);
     await rejectsWith(child.call(closeDescriptors, 20), 'ERR_MITOS_CHILD_EXIT', 'ERR_MITOS_DISCONNECTED', 'ERR_MITOS_PROTOCOL');
     await pidsGone([pid], 1500);
     assert.equal(await sibling.call(add, 1, 2), 3);
-    await router.close();
   });
 
-  testWithOracle(`A ${mode.name} child that closes its standard descriptors stays of use`, async () => {
-    const { router } = quietRouter();
+  treeTest(`A ${mode.name} child that closes its standard descriptors stays of use`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const pending = errorOf(child.call(closeDescriptors, 2));
     assert.equal(await child.call(add, 1, 2), 3);
@@ -244,8 +223,7 @@ for (const mode of PROCESSES) {
     assert.equal((await pending).code, 'ERR_MITOS_SHUTDOWN');
   });
 
-  testWithOracle(`Junk that a ${mode.name} child writes on the protocol's descriptor ends that link with ERR_MITOS_PROTOCOL`, async () => {
-    const { router } = quietRouter();
+  treeTest(`Junk that a ${mode.name} child writes on the protocol's descriptor ends that link with ERR_MITOS_PROTOCOL`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const sibling = await mode.open(router);
     const pid = await pidOf(child);
@@ -255,20 +233,16 @@ for (const mode of PROCESSES) {
     assert.equal((await child.closed).code, 'ERR_MITOS_PROTOCOL');
     await pidsGone([pid], 1500);
     assert.equal(await sibling.call(add, 1, 2), 3);
-    await router.close();
   });
 
-  testWithOracle(`Junk that a ${mode.name} child writes on all its descriptors harms nobody else`, async () => {
-    const { router } = quietRouter();
+  treeTest(`Junk that a ${mode.name} child writes on all its descriptors harms nobody else`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const sibling = await mode.open(router);
     await rejectsWith(child.call(writeJunk, Array.from({ length: 21 }, (_, fd) => fd)), 'ERR_MITOS_PROTOCOL', 'ERR_MITOS_CHILD_EXIT', 'ERR_MITOS_DISCONNECTED');
     assert.equal(await sibling.call(add, 1, 2), 3);
-    await router.close();
   });
 
-  testWithOracle(`A flood on the stdout of a ${mode.name} child is cut to the limit and counted`, async ({ signal }) => {
-    const { router, records } = quietRouter({ limits: { maxLogRecordsPerSecond: 200 } });
+  treeTest(`A flood on the stdout of a ${mode.name} child is cut to the limit and counted`, { limits: { maxLogRecordsPerSecond: 200 } }, async ({ router, records, signal }) => {
     const child = await mode.open(router);
     const sibling = await mode.open(router);
     const start = performance.now();
@@ -279,11 +253,9 @@ for (const mode of PROCESSES) {
     const seconds = Math.ceil((performance.now() - start) / 1000) + 1;
     const passed = records.filter(({ text }) => text === 'mitos').length;
     assert.ok(passed > 0 && passed <= 200 * seconds, `${passed} records in ${seconds} s`);
-    await router.close();
   });
 
-  testWithOracle(`A stopped ${mode.name} child is given up after keepAlive.timeoutMs`, async ({ signal }) => {
-    const { router } = quietRouter();
+  treeTest(`A stopped ${mode.name} child is given up after keepAlive.timeoutMs`, {}, async ({ router, signal }) => {
     const child = await mode.open(router, { keepAlive: { intervalMs: 100, timeoutMs: 400 } });
     const sibling = await mode.open(router);
     const pid = await pidOf(child);
@@ -298,11 +270,9 @@ for (const mode of PROCESSES) {
     await pidsGone([pid], 1500);
     assert.equal(await sibling.call(add, 1, 2), 3);
     assert.equal(signal.aborted, false);
-    await router.close();
   });
 
-  testWithOracle(`SIGUSR1 opens no inspector in a ${mode.name} child`, async () => {
-    const { router, records } = quietRouter();
+  treeTest(`SIGUSR1 opens no inspector in a ${mode.name} child`, {}, async ({ router, records }) => {
     const child = await mode.open(router);
     const pid = await pidOf(child);
     process.kill(pid, 'SIGUSR1');
@@ -310,7 +280,6 @@ for (const mode of PROCESSES) {
     assert.equal(await child.call(inspectorUrl), null);
     await within(1000, 'no listening socket', () => !listens(pid));
     assert.deepEqual(records.filter(({ text }) => /Debugger/.test(text)), []);
-    await router.close();
   });
 }
 
@@ -336,8 +305,7 @@ function readLink(path: string): string {
 
 const waitsForKeepAlive: Mode[] = [...PROCESSES];
 for (const mode of waitsForKeepAlive) {
-  testWithOracle(`A stopped ${mode.name} child that goes on in time is not given up`, async () => {
-    const { router } = quietRouter();
+  treeTest(`A stopped ${mode.name} child that goes on in time is not given up`, {}, async ({ router }) => {
     const child = await mode.open(router, { keepAlive: { intervalMs: 100, timeoutMs: 2000 } });
     const pid = await pidOf(child);
     process.kill(pid, 'SIGSTOP');
@@ -345,6 +313,5 @@ for (const mode of waitsForKeepAlive) {
     await sleep(300);
     process.kill(pid, 'SIGCONT');
     assert.equal(await late, 3);
-    await router.close();
   });
 }

@@ -152,7 +152,7 @@ inEveryMode('leaving the loop ends a program that goes on printing', async ({ op
     assert.equal(line, 'y');
     break;
   }
-  assert.equal(((await rejection(program)) as ExecError).signal, 'SIGPIPE');
+  assert.equal((await rejection(program)).code, 'ERR_MITOS_EXEC');
 });
 
 inEveryMode('outputs taken late are those of the result', async ({ open }) => {
@@ -181,11 +181,15 @@ inEveryMode('a descendant that holds the outputs open does not keep exec waiting
   process.kill(Number(stdout));
 });
 
-inEveryMode('a program has nothing but descriptors 0, 1 and 2', async ({ open }) => {
-  const context = await open();
-  const { stdout } = await context.exec(['ls', '/proc/self/fd']);
-  assert.equal(stdout, '0\n1\n2\n3\n', '3 is the directory that ls has open');
-});
+inEveryMode(
+  'a program has nothing but descriptors 0, 1 and 2',
+  async ({ open }) => {
+    const context = await open();
+    const { stdout } = await context.exec(['ls', '/proc/self/fd']);
+    assert.equal(stdout, '0\n1\n2\n3\n', '3 is the directory that ls has open');
+  },
+  { except: 'worker' },
+);
 
 inEveryMode('exec works on a context that is still starting, and in a function on its own context', async ({ open }) => {
   const promise = open();
@@ -226,5 +230,7 @@ withRouter('wrong arguments throw at once', async ({ router }) => {
   assert.throws(() => router.exec(['ls'], { cwd: 5 as never }), TypeError);
   assert.throws(() => router.exec(['ls'], { timeoutMs: -1 }), RangeError);
   assert.throws(() => router.$`echo ${undefined}`, TypeError);
-  assert.throws(() => router.exec(['cat'], { stdin: 'a' }).stdin, TypeError);
+  const program = router.exec(['cat'], { stdin: 'a' });
+  assert.throws(() => program.stdin, TypeError);
+  assert.equal((await program).stdout, 'a');
 });

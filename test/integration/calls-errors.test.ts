@@ -1,0 +1,105 @@
+/** What a failed call tells. */
+import assert from 'node:assert/strict';
+import { type CallError, MitosError } from 'mitos';
+import { inEveryMode, rejection, withRouter } from './modes-table.js';
+
+class QuotaError extends Error {
+  readonly code = 'E_QUOTA';
+  readonly used: number;
+  readonly limits: Map<string, number>;
+
+  constructor(used: number) {
+    super(`used ${used}`, { cause: new TypeError('first cause', { cause: 'the very first' }) });
+    this.name = 'QuotaError';
+    this.used = used;
+    this.limits = new Map([['disk', 10]]);
+  }
+}
+
+function failWithQuota(used: number): never {
+  throw new QuotaError(used);
+}
+
+async function failLater(): Promise<never> {
+  await new Promise((resolve) => setImmediate(resolve));
+  throw new RangeError('later');
+}
+
+inEveryMode('a CallError has the message of the remote error, and that error, revived, as its cause', async ({ open }) => {
+  const context = await open();
+  const error = (await rejection(context.call(failWithQuota, 11))) as CallError;
+  assert.equal(error.name, 'CallError');
+  assert.equal(error.code, 'ERR_MITOS_CALL');
+  assert.equal(error.message, 'used 11');
+  assert.ok(MitosError.is(error));
+  assert.deepEqual(error.via, [context.name]);
+  const cause = error.cause as QuotaError;
+  assert.ok(cause instanceof Error);
+  assert.deepEqual([cause.name, cause.message, cause.code, cause.used, cause.limits], ['QuotaError', 'used 11', 'E_QUOTA', 11, new Map([['disk', 10]])]);
+  const first = cause.cause as Error;
+  assert.ok(first instanceof TypeError);
+  assert.deepEqual([first.name, first.message, first.cause], ['TypeError', 'first cause', 'the very first']);
+});
+
+inEveryMode('the stack of a CallError holds the line of the call and below it the line of the user\'s code there, and nothing of the library', async ({ open }) => {
+  const context = await open();
+  for (const promise of [context.call(failWithQuota, 1), context.call(failLater)]) {
+    const { stack = '', cause } = await rejection(promise);
+    const [local = '', remote = ''] = stack.split(`--- in "${context.name}" ---`);
+    assert.match(local, /^CallError: /);
+    assert.match(local, /calls-errors\.test\.[jt]s:\d+:\d+/);
+    assert.match(remote, /at (?:async )?(?:new )?(?:failWithQuota|failLater|QuotaError).*calls-errors\.test\.[jt]s:\d+:\d+/);
+    assert.doesNotMatch(local, /dist\/api|dist\/master|callWith/);
+    assert.doesNotMatch(remote, /eval|\[eval\]|Dispatcher|mitos:\d/);
+    assert.match(String((cause as Error).stack), /calls-errors\.test\.[jt]s:\d+:\d+/);
+  }
+});
+
+inEveryMode('what is thrown and is no error is the cause as it is', async ({ open }) => {
+  const context = await open();
+  const thrown = [
+    () => {
+      throw 'text';
+    },
+    () => {
+      throw { status: 404 };
+    },
+    () => {
+      throw undefined;
+    },
+    () => Promise.reject(null),
+  ];
+  const causes = [];
+  for (const fn of thrown) {
+    const error = await rejection(context.call(fn));
+    assert.equal(error.code, 'ERR_MITOS_CALL');
+    causes.push(error.cause);
+  }
+  assert.deepEqual(causes, ['text', { status: 404 }, undefined, null]);
+  const error = await rejection(
+    context.call(() => {
+      throw Symbol('odd');
+    }),
+  );
+  assert.equal(error.code, 'ERR_MITOS_CALL');
+  assert.match(error.message, /Symbol\(odd\)/);
+});
+
+inEveryMode('an error that passes two contexts names both', async ({ open }) => {
+  const a = await open();
+  const b = await open(a);
+  const error = (await rejection(b.call(failWithQuota, 1))) as CallError;
+  assert.deepEqual(error.via, [a.name, b.name]);
+});
+
+withRouter('errors thrown in a context of a library keep their code and own data', async ({ router }) => {
+  const context = await router.local();
+  const error = await rejection(
+    context.call(async () => {
+      const { readFile } = await import('node:fs/promises');
+      return readFile('/nonexistent/file', 'utf8');
+    }),
+  );
+  const cause = error.cause as NodeJS.ErrnoException;
+  assert.deepEqual([cause.code, cause.syscall, cause.path, typeof cause.errno], ['ENOENT', 'open', '/nonexistent/file', 'number']);
+});

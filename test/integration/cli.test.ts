@@ -1,0 +1,61 @@
+/** The command line, apart from what its commands do. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { testWithOracle } from '#src/testing/index.js';
+import { ROOT, run, runNode } from './run-program.js';
+
+const MAIN = 'dist/cli/main.js';
+
+testWithOracle('mitos --help lists the commands there are, and nothing else', async ({ signal }) => {
+  for (const args of [['--help'], ['-h'], ['demo', '--help']]) {
+    const { stdout, stderr, code } = await runNode(MAIN, { args, signal });
+    assert.equal(code, 0);
+    assert.equal(stderr, '');
+    const commands = /\nCommands:\n([\s\S]*?)\n\n/
+      .exec(stdout)?.[1]
+      ?.split('\n')
+      .map((line) => line.trim().split(' ')[0]);
+    assert.deepEqual(commands, ['demo']);
+    assert.ok(stdout.split('\n').every((line) => line.length < 80));
+  }
+});
+
+testWithOracle('mitos --version prints the version of the package', async ({ signal }) => {
+  const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as { version: string };
+  for (const args of [['--version'], ['-v']]) {
+    const { stdout, code } = await runNode(MAIN, { args, signal });
+    assert.deepEqual({ stdout, code }, { stdout: `${version}\n`, code: 0 });
+  }
+});
+
+testWithOracle('mitos ends with code 2 and one clear line when the command line makes no sense', async ({ signal }) => {
+  const cases: [args: string[], told: RegExp][] = [
+    [[], /there is no command;/],
+    [['ping'], /there is no command "ping"/],
+    [['demo', 'twice'], /demo takes no arguments, not "twice"/],
+    [['--fast'], /unknown option '--fast'/],
+    [['--help=3'], /--help/],
+  ];
+  for (const [args, told] of cases) {
+    const { stdout, stderr, code } = await runNode(MAIN, { args, signal });
+    assert.equal(code, 2, args.join(' '));
+    assert.equal(stdout, '');
+    assert.match(stderr, told);
+    assert.match(stderr, /^Cannot run mitos: [^\n]*; see mitos --help\n$/);
+  }
+});
+
+testWithOracle('mitos runs from a link to it, as npm makes them', async ({ signal }) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mitos-'));
+  try {
+    await symlink(`${ROOT}${MAIN}`, join(folder, 'mitos'));
+    const { stdout, code } = await run([process.execPath, join(folder, 'mitos'), 'demo'], { signal });
+    assert.equal(code, 0);
+    assert.match(stdout, /What travelled/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

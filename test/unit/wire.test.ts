@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { MitosError } from '#src/core/errors.js';
+import {
+  authOf,
+  CONTROL,
+  dataOf,
+  dstOf,
+  FrameParser,
+  HEADER,
+  handleOf,
+  jsonFrame,
+  jsonOf,
+  MAX_FRAME_DATA,
+  makeFrame,
+  NORMAL,
+  replyToOf,
+  srcOf,
+} from '#src/core/wire.js';
+
+function parse(chunks: Buffer[]): Buffer[] {
+  const frames: Buffer[] = [];
+  const parser = new FrameParser();
+  for (const chunk of chunks) parser.push(chunk, (frame) => frames.push(Buffer.from(frame)));
+  return frames;
+}
+
+function codeOf(act: () => void): string {
+  try {
+    act();
+  } catch (error) {
+    assert.ok(MitosError.is(error));
+    return error.code;
+  }
+  return 'none';
+}
+
+test('A frame keeps its fields', () => {
+  const frame = jsonFrame(NORMAL, 0xfffffffe, 7, 65, 0x80000001, { a: 'ü' });
+  assert.equal(dstOf(frame), 0xfffffffe);
+  assert.equal(srcOf(frame), 7);
+  assert.equal(authOf(frame), 7);
+  assert.equal(handleOf(frame), 65);
+  assert.equal(replyToOf(frame), 0x80000001);
+  assert.deepEqual(jsonOf(frame), { a: 'ü' });
+  assert.equal(jsonOf(makeFrame(NORMAL, 1, 2, 3, 0, Buffer.from('{'))), undefined);
+});
+
+test('FrameParser gives the same frames wherever the bytes are cut', () => {
+  const frames = [makeFrame(CONTROL, 1, 2, 3, 4), makeFrame(NORMAL, 1, 2, 65, 4, Buffer.from('hello')), makeFrame(NORMAL, 9, 2, 65, 4, Buffer.alloc(40, 7))];
+  const bytes = Buffer.concat(frames);
+  for (let first = 0; first <= bytes.length; first++) {
+    for (let second = first; second <= bytes.length; second += 3) {
+      assert.deepEqual(parse([bytes.subarray(0, first), bytes.subarray(first, second), bytes.subarray(second)]), frames);
+    }
+  }
+  assert.deepEqual(parse([...bytes].map((byte) => Buffer.from([byte]))), frames);
+});
+
+test('FrameParser takes a frame of 64 KiB, and knows whether it is inside of one', () => {
+  const frame = makeFrame(NORMAL, 1, 2, 65, 0, Buffer.alloc(MAX_FRAME_DATA, 1));
+  const parser = new FrameParser();
+  let count = 0;
+  const onFrame = (): void => void count++;
+  assert.equal(parser.isInside, false);
+  parser.push(frame.subarray(0, 40000), onFrame);
+  assert.equal(parser.isInside, true);
+  parser.push(frame.subarray(40000), onFrame);
+  assert.equal(parser.isInside, false);
+  assert.equal(count, 1);
+});
+
+test('FrameParser refuses what is no frame as ERR_MITOS_PROTOCOL and shows the bytes', () => {
+  const good = makeFrame(NORMAL, 1, 2, 65, 0, Buffer.from('x'));
+  const spoil = (at: number, value: number): Buffer => {
+    const frame = Buffer.from(good);
+    frame[at] = value;
+    return frame;
+  };
+  assert.equal(codeOf(() => parse([Buffer.from('Segmentation fault (core dumped)\n')])), 'ERR_MITOS_PROTOCOL');
+  assert.equal(codeOf(() => parse([spoil(0, 0)])), 'ERR_MITOS_PROTOCOL');
+  assert.equal(codeOf(() => parse([spoil(3, 1)])), 'ERR_MITOS_PROTOCOL');
+  assert.equal(codeOf(() => parse([good, spoil(0, 0)])), 'ERR_MITOS_PROTOCOL');
+  assert.throws(() => parse([Buffer.alloc(HEADER, 0x61)]), /616161/);
+});
+
+test('FrameParser refuses another version of the wire as ERR_MITOS_VERSION', () => {
+  const frame = makeFrame(NORMAL, 1, 2, 65, 0);
+  frame[1] = 2;
+  assert.equal(codeOf(() => parse([frame])), 'ERR_MITOS_VERSION');
+});
+
+test('FrameParser refuses a header that claims more than 64 KiB before any of it has come', () => {
+  for (const length of [MAX_FRAME_DATA + 1, 0xffffffff]) {
+    const frame = makeFrame(NORMAL, 1, 2, 65, 0);
+    frame.writeUInt32BE(length, 24);
+    assert.equal(codeOf(() => parse([frame])), 'ERR_MITOS_PROTOCOL');
+  }
+});
+
+test('FrameParser that is pushed to while it hands over a frame keeps the order and loses nothing', () => {
+  const frames = Array.from({ length: 4 }, (_, at) => makeFrame(NORMAL, at, 2, 65, 0, Buffer.alloc(10, at)));
+  const bytes = Buffer.concat(frames);
+  const cut = bytes.length - 20; // inside the last frame
+  const parser = new FrameParser();
+  const got: number[] = [];
+  let isNested = false;
+  const onFrame = (frame: Buffer): void => {
+    got.push(dstOf(frame));
+    assert.equal(dataOf(frame)[0], dstOf(frame));
+    if (isNested) return;
+    isNested = true;
+    parser.push(bytes.subarray(cut), onFrame);
+  };
+  parser.push(bytes.subarray(0, cut), onFrame);
+  assert.deepEqual(got, [0, 1, 2, 3]);
+  assert.equal(parser.isInside, false);
+});
