@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [--quick] [--json] [rpc pipeline results connect bytes modules memory many]`: what the library costs, each figure beside a floor or
- * a peer that is measured in the same run. Figures are medians; nothing here fails, a missed target is only told.
+ * a peer that is measured in the same run. Figures and ratios are medians; nothing here fails, a missed target is only told.
  */
 import { parseArgs } from 'node:util';
 import type { Plan } from './measure.ts';

@@ -70,7 +70,7 @@ export class BareNode implements AsyncDisposable {
 /** Milliseconds of `node -e 0`, from spawn to exit, with the pipes that a child has. */
 export async function runNode(): Promise<number> {
   const start = performance.now();
-  const child = spawn(process.execPath, ['-e', '0'], { env, stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['-e', '0'], { env, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] });
   await once(child, 'exit');
   return performance.now() - start;
 }
@@ -123,5 +123,6 @@ export async function end(child: ChildProcess): Promise<void> {
 }
 
 function startNode(script: string): PipedNode {
-  return spawn(process.execPath, ['-e', script], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  // Our children lead sessions of their own, and the scheduler treats sessions apart.
+  return spawn(process.execPath, ['-e', script], { env, detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
 }

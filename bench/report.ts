@@ -30,12 +30,18 @@ export function median(values: readonly number[]): number {
 export function assess({ what, unit, values, beside, target }: Row) {
   const value = median(values);
   const besideValue = beside ? median(beside.values) : undefined;
-  const ratio = besideValue ? value / besideValue : undefined;
+  const ratio = beside && ratioOf(values, beside.values);
   const measured = target?.of === 'ratio' ? ratio : value;
   const isMet =
     !target || measured === undefined ? undefined : measured <= (target.atMost ?? Infinity) && measured >= (target.atLeast ?? -Infinity);
   const range = [Math.min(...values), Math.max(...values)];
   return { what, unit, value, range, samples: values.length, beside: beside?.what, besideValue, ratio, target, isMet };
+}
+
+/** Turn by turn where both were measured in the same turns: what slows down one turn slows down both. */
+function ratioOf(values: readonly number[], beside: readonly number[]): number {
+  if (values.length !== beside.length) return median(values) / median(beside);
+  return median(values.map((value, turn) => value / (beside[turn] ?? NaN)));
 }
 
 /** Prints rows as a table. */

@@ -1,20 +1,22 @@
-/** Round trips of an empty call, one after another. */
+/** Round trips of an empty call, one after another, all on one processor. */
 import { type Context, Router } from '#src/index.js';
-import { elapsed, type Plan, takeTurns } from '../measure.ts';
+import { elapsed, onOneProcessor, type Plan, takeTurns } from '../measure.ts';
 import { BareNode, PythonPeer } from '../peers.ts';
 import { nothing } from '../remote.ts';
 import type { Row } from '../report.ts';
 
 export async function measureRpc(plan: Plan): Promise<Row[]> {
+  using _pinned = onOneProcessor();
   await using router = new Router();
   await using bare = new BareNode();
   await using mitogen = await PythonPeer.start('mitogen');
   await using execnet = await PythonPeer.start('execnet');
-  const count = plan.pick(2000, 500);
-  const call = (context: Context) => async () => ((await elapsed(() => callInTurn(context, count))) / count) * 1000;
-  const ask = (peer: PythonPeer | undefined) => async () => (peer ? ((await peer.ask('call', count)) / count) * 1000 : NaN);
-  const us = await takeTurns(plan.pick(9, 3), {
-    bare: async () => ((await bare.echo(count)) / count) * 1000,
+  const count = plan.pick(3000, 1000);
+  const us = (work: (count: number) => Promise<unknown>) => async () => ((await elapsed(() => work(count))) / count) * 1000;
+  const call = (context: Context) => us((times) => callInTurn(context, times));
+  const ask = (peer: PythonPeer | undefined) => (peer ? us((times) => peer.ask('call', times)) : () => NaN);
+  const found = await takeTurns(plan.pick(7, 3), {
+    bare: us((times) => bare.echo(times)),
     threadless: call(await router.local({ threadless: true })),
     threaded: call(await router.local()),
     threadless3: call(await router.local({ threadless: true }).local({ threadless: true }).local({ threadless: true })),
@@ -23,22 +25,22 @@ export async function measureRpc(plan: Plan): Promise<Row[]> {
     mitogen: ask(mitogen),
     execnet: ask(execnet),
   });
-  const echo = { what: 'bare Node pipe echo', values: us.bare };
+  const echo = { what: 'bare Node pipe echo', values: found.bare };
   const row = (what: string, values: readonly number[], beside = echo): Row => ({
     what: `empty call, ${what}`,
     unit: 'µs',
     values,
     beside,
   });
-  const toMitogen = { what: 'Mitogen call', values: us.mitogen };
+  const toMitogen = { what: 'Mitogen call', values: found.mitogen };
   return [
-    { ...row('threadless', us.threadless), target: { of: 'ratio', atMost: 1.6 } },
-    { ...row('threadless', us.threadless, { what: 'execnet channel', values: us.execnet }), target: { of: 'ratio', atMost: 1 } },
-    { ...row('threaded', us.threaded), target: { of: 'ratio', atMost: 2.5 } },
-    { ...row('threaded', us.threaded, toMitogen), target: { of: 'ratio', atMost: 0.5 } },
-    row('threadless, 3 hops', us.threadless3),
-    row('threaded, 3 hops', us.threaded3),
-    row('worker()', us.worker),
+    { ...row('threadless', found.threadless), target: { of: 'ratio', atMost: 1.6 } },
+    { ...row('threadless', found.threadless, { what: 'execnet channel', values: found.execnet }), target: { of: 'ratio', atMost: 1 } },
+    { ...row('threaded', found.threaded), target: { of: 'ratio', atMost: 2.5 } },
+    { ...row('threaded', found.threaded, toMitogen), target: { of: 'ratio', atMost: 0.5 } },
+    row('threadless, 3 hops', found.threadless3),
+    row('threaded, 3 hops', found.threaded3),
+    row('worker()', found.worker),
   ];
 }
 

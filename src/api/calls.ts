@@ -1,9 +1,11 @@
 /** The caller's side of a call: what is sent, what settles the promise, and how the error reads. */
-import { CallError, MitosError, mitosError } from '../core/errors.ts';
+
 import type { ReplyHandler } from '../core/endpoint.ts';
+import { CallError, MitosError, mitosError } from '../core/errors.ts';
 import { CALL, CANCEL } from '../core/handles.ts';
-import { CONTROL, type ContextId, ERROR, HEADER } from '../core/wire.ts';
+import { type ContextId, ERROR, HEADER } from '../core/wire.ts';
 import type { Context } from './context.ts';
+import { callHere, noticeHere } from './local-call.ts';
 import type { AnyFunction, Runtime } from './runtime.ts';
 
 /** When to give up. */
@@ -19,6 +21,8 @@ export interface ChainState {
   readonly id: number;
   /** Set once a call of the chain has failed: the later ones are not even sent. */
   failure: { error: unknown } | undefined;
+  /** The last call, when they run in this very context. */
+  tail?: Promise<void>;
 }
 
 /** Everything about one call. */
@@ -44,9 +48,11 @@ export function checkCallOptions(options: CallOptions): void {
 
 /** Makes a call and gives what it gives. Calls to one context start there in the order they are made here. */
 export function startCall(runtime: Runtime, request: CallRequest): Promise<unknown> {
-  const { target, fn } = request;
-  if (target.id === runtime.endpoint.id && typeof fn === 'function') {
-    return new Promise((resolve) => resolve(runtime.runHere(fn, request.args, request.signal)));
+  const { target } = request;
+  if (target.id === runtime.endpoint.id) {
+    return new Promise((resolve, reject) =>
+      callHere(runtime, request, { resolve, reject, threw: (cause) => resolve(new Thrown(target, cause)) }),
+    );
   }
   return new Promise((resolve, reject) => new PendingCall(runtime, request, resolve, reject).start());
 }
@@ -74,6 +80,10 @@ class Thrown {
 
 /** Sends a call that wants no reply. */
 export function sendNotice(runtime: Runtime, target: Context, fn: AnyFunction, args: readonly unknown[]): void {
+  if (target.id === runtime.endpoint.id) {
+    noticeHere(runtime, target, fn, args);
+    return;
+  }
   const onError = (error: unknown): void => {
     const text = `Cannot notify "${target.name}": ${error instanceof Error ? error.message : String(error)}`;
     runtime.log({ id: runtime.endpoint.id, source: 'mitos', level: 'error', text });
@@ -114,6 +124,8 @@ class PendingCall implements ReplyHandler {
   /** What has to be undone when the call is over. */
   readonly #disposers: (() => void)[] = [];
   #replyTo = 0;
+  /** When the time of the call is over. */
+  #dueAt = 0;
   #startedAt = 0;
 
   constructor(runtime: Runtime, request: CallRequest, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
@@ -163,9 +175,10 @@ class PendingCall implements ReplyHandler {
   }
 
   #send(ref: string): void {
-    const { target, args, chain, timeoutMs } = this.#request;
+    const { target, args, chain, timeoutMs, signal } = this.#request;
     const { endpoint, live } = this.#runtime;
     if (chain?.failure) throw chain.failure.error;
+    if (signal?.aborted) throw signal.reason;
     live.disposers = this.#disposers;
     let message: Buffer;
     try {
@@ -193,6 +206,7 @@ class PendingCall implements ReplyHandler {
   #watch(): void {
     const { target, signal, timeoutMs } = this.#request;
     if (timeoutMs !== undefined) {
+      this.#dueAt = performance.now() + timeoutMs;
       const timer = setTimeout(() => this.#giveUp(timeoutError(target, timeoutMs)), timeoutMs);
       this.#disposers.push(() => clearTimeout(timer));
     }
@@ -208,14 +222,19 @@ class PendingCall implements ReplyHandler {
     this.#dispose();
     endpoint.forget(this.#replyTo);
     const reason = error instanceof Error ? error.message : String(error);
-    endpoint.sendJson(this.#request.target.id, CANCEL, 0, { call: this.#replyTo, reason }, CONTROL);
+    endpoint.sendJson(this.#request.target.id, CANCEL, 0, { call: this.#replyTo, reason });
     this.#fail(error);
   }
 
   #onError(value: unknown): void {
     const [isThrown, error] = Array.isArray(value) ? (value as [number, unknown]) : [0, value];
     mapStacks(this.#runtime, error);
-    const { target, chain } = this.#request;
+    const { target, chain, timeoutMs } = this.#request;
+    // The function there was told that its time is over, and its answer to that came before the timer here.
+    if (timeoutMs !== undefined && performance.now() >= this.#dueAt - 1) {
+      this.#fail(timeoutError(target, timeoutMs));
+      return;
+    }
     if (!isThrown && MitosError.is(error)) {
       this.#fail(error);
       return;
@@ -279,4 +298,3 @@ function withVia(error: unknown, target: Context): void {
     (error as { via: readonly string[] }).via = via;
   }
 }
-

@@ -1,7 +1,7 @@
 /** Calls that depend on each other. */
 import { DROP_CHAIN } from '../core/handles.ts';
 import type { ChainState } from './calls.ts';
-import type { CallResult, ContextOperations } from './operations.ts';
+import { type CallResult, type ContextOperations, requireFunction } from './operations.ts';
 import type { AnyFunction } from './runtime.ts';
 
 let lastChain = 0;
@@ -18,6 +18,7 @@ export class CallChain {
 
   /** Adds a call. */
   call<F extends AnyFunction>(fn: F, ...args: Parameters<F>): Promise<CallResult<F>> {
+    requireFunction(fn);
     if (!this.#state) this.#state = { id: ++lastChain, failure: undefined };
     return this.#operations.callWith({ chain: this.#state }, fn, args) as Promise<CallResult<F>>;
   }
@@ -28,8 +29,11 @@ export class CallChain {
     if (!state) return;
     this.#state = undefined;
     const { endpoint } = this.#operations.runtime;
-    Promise.resolve(this.#operations.target()).then((context) => {
-      if (!context.reason) endpoint.sendJson(context.id, DROP_CHAIN, 0, state.id);
-    }, () => {});
+    Promise.resolve(this.#operations.target()).then(
+      (context) => {
+        if (!context.reason && context.id !== endpoint.id) endpoint.sendJson(context.id, DROP_CHAIN, 0, state.id);
+      },
+      () => {},
+    );
   }
 }

@@ -141,6 +141,10 @@ export class ChildRuntime implements Runtime {
     this.#user.log(data.source, data.level, data.text);
   }
 
+  resolveHere(ref: string): MaybePromise<unknown> {
+    return this.#user.importer.resolveRef(ref);
+  }
+
   runHere(fn: AnyFunction, args: readonly unknown[], signal: AbortSignal | undefined): unknown {
     return runAs({ caller: this.endpoint.id, signal: signal || new AbortController().signal }, () => fn(...args));
   }

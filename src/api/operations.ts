@@ -40,6 +40,7 @@ export abstract class ContextOperations {
    * that cannot be sent with `ERR_MITOS_NOT_SENDABLE`. When the context ends first, the call rejects with the reason.
    */
   call<F extends AnyFunction>(fn: F, ...args: Parameters<F>): Promise<CallResult<F>> {
+    requireFunction(fn);
     return this.callWith({}, fn, args) as Promise<CallResult<F>>;
   }
 
@@ -47,7 +48,10 @@ export abstract class ContextOperations {
   with(options: CallOptions): CallScope {
     checkCallOptions(options);
     return {
-      call: (fn, ...args) => this.callWith(options, fn, args) as never,
+      call: (fn, ...args) => {
+        requireFunction(fn);
+        return this.callWith(options, fn, args) as never;
+      },
       exec: (command, execOptions) => this.exec(command, { ...options, ...execOptions } as never),
     };
   }
@@ -111,9 +115,8 @@ export abstract class ContextOperations {
     return this.shutdown();
   }
 
-  /** @internal */
+  /** @internal A `fn` that is a text is a reference. */
   callWith(options: CallOptions & { chain?: ChainState }, fn: AnyFunction | string, args: readonly unknown[]): Promise<unknown> {
-    if (typeof fn !== 'string') requireFunction(fn);
     const { signal, timeoutMs, chain } = options;
     const target = this.target();
     const start = (context: Context): Promise<unknown> => startCall(this.runtime, { target: context, fn, args, signal, timeoutMs, chain });
@@ -127,11 +130,12 @@ function isText(value: unknown): boolean {
 
 /** @internal The time that a shutdown leaves for an orderly end. */
 export function graceOf({ graceMs = 500 }: { graceMs?: number }): number {
-  if (!(typeof graceMs === 'number' && graceMs >= 0)) throw new RangeError(`graceMs must be a number of milliseconds, not ${String(graceMs)}`);
+  if (!(typeof graceMs === 'number' && graceMs >= 0))
+    throw new RangeError(`graceMs must be a number of milliseconds, not ${String(graceMs)}`);
   return graceMs;
 }
 
-function requireFunction(fn: unknown): void {
+/** @internal Refuses what cannot be called. */
+export function requireFunction(fn: unknown): void {
   if (typeof fn !== 'function') throw new TypeError(`The first argument must be a function, not ${fn === null ? 'null' : typeof fn}`);
 }
-

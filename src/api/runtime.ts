@@ -40,6 +40,8 @@ export interface Runtime {
   log(data: LogData): void;
   /** Orders a new context below `from`. */
   open(from: ContextOperations, method: string, options: ConnectOptions): ContextPromise;
+  /** What a reference means in this context. */
+  resolveHere(ref: string): MaybePromise<unknown>;
   /** Runs `fn` here, as a call of this context to itself. */
   runHere(fn: AnyFunction, args: readonly unknown[], signal: AbortSignal | undefined): unknown;
 }

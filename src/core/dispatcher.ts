@@ -150,7 +150,7 @@ export class Dispatcher {
     }
     const { invocation } = order;
     caller.running.set(replyToOf(message) || invocation, invocation);
-    if (order.d !== undefined) setDeadline(invocation, order.d);
+    if (order.d) setDeadline(invocation, order.d);
     if (caller.queue.length) caller.queue.push(order);
     else this.#start(caller, order);
   }

@@ -221,23 +221,31 @@ export class Endpoint {
     const pending = this.#pending.get(handle);
     if (!pending || pending.dst !== srcOf(message)) return;
     this.#pending.delete(handle);
-    if ((message[2] as number) & DEAD) pending.handler.onDead(fromReason(jsonOf(message)));
-    else pending.handler.onReply(message);
+    try {
+      if ((message[2] as number) & DEAD) pending.handler.onDead(fromReason(jsonOf(message)));
+      else pending.handler.onReply(message);
+    } catch (error) {
+      pending.handler.onDead(mitosError('ERR_MITOS_PROTOCOL', `Cannot read the reply of context ${pending.dst}: ${error}`));
+    }
   }
 
   #onNotice(notice: TreeNotice): void {
     if (!notice) return;
-    if (notice.kind === 'gone') {
-      this.#bulk.forget(notice);
-      this.#assembler.forget(notice);
+    const gone = notice.kind === 'gone' ? notice : undefined;
+    if (gone) {
+      this.#bulk.forget(gone);
+      this.#assembler.forget(gone);
+    }
+    try {
       this.onTree(notice);
-      for (const [handle, pending] of this.#pending) {
-        if (!holds(notice, pending.dst)) continue;
-        this.#pending.delete(handle);
-        pending.handler.onDead(fromReason(notice.reason));
-      }
-    } else {
-      this.onTree(notice);
+    } catch {
+      // what a notice says of a context comes from that context: it must not harm the link, nor what follows here
+    }
+    if (!gone) return;
+    for (const [handle, pending] of this.#pending) {
+      if (!holds(gone, pending.dst)) continue;
+      this.#pending.delete(handle);
+      pending.handler.onDead(fromReason(gone.reason));
     }
   }
 

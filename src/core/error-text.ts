@@ -1,9 +1,9 @@
 const OWN_FRAME = /\n\s+at [^\n]*\bmitos:(?:[a-z]+|\d+\/mitos_\w+):\d[^\n]*/g;
 
-/** A stack without the frames of the library; as it is when there are no others. */
-export function withoutOwnFrames(stack: string): string {
+/** A stack without the frames of the library; unless there are no others and it is not sure that they say nothing. */
+export function withoutOwnFrames(stack: string, isSure?: boolean): string {
   const left = stack.replace(OWN_FRAME, '');
-  return /\n\s+at /.test(left) ? left : stack;
+  return isSure || /\n\s+at /.test(left) ? left : stack;
 }
 
 /** What to print of anything that was thrown. Never throws. */

@@ -5,6 +5,9 @@ import type { Transport } from './transport.ts';
 
 const noop = (): void => {};
 
+/** Time for reading what a peer said that does not take any more. */
+const DRAIN_MS = 100;
+
 /** Keeps two threads from writing to one descriptor at the same time. */
 export interface WriteLock {
   /** Takes the lock unless the other thread has it, for the time of a system call. */
@@ -35,10 +38,14 @@ export class SocketTransport implements Transport {
     this.#fd = handle && handle.fd !== undefined ? handle.fd : -1;
     readable.on('data', (chunk: Buffer) => this.onData(chunk));
     readable.on('end', () => this.destroy());
-    for (const socket of new Set([readable, writable])) {
-      socket.on('error', (error: Error) => this.destroy(error));
-      socket.on('close', () => this.destroy());
-    }
+    readable.on('error', (error: Error) => this.destroy(error));
+    readable.on('close', () => this.destroy());
+    // Who reads no more may have said something before.
+    const later = (error?: unknown): void => {
+      setTimeout(() => this.destroy(error as Error | undefined), DRAIN_MS).unref();
+    };
+    writable.on('error', later);
+    writable.on('close', () => later());
   }
 
   /** Writes to the descriptor itself, which does not block and costs a third of what a stream does; a stream takes what does not fit. */

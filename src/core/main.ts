@@ -6,6 +6,7 @@
  * Boot: read the parent's greeting (one frame) and the user's side (so many bytes as the greeting says) from fd 3, tidy up the
  * process, then run hop and user's side, on two threads or on one, and greet back.
  */
+import { writeSync } from 'fs';
 import { isMainThread, receiveMessageOnPort, workerData } from 'worker_threads';
 import { brotliDecompressSync } from 'zlib';
 import type { ChildConfig, LifeNotice } from './config.ts';
@@ -50,10 +51,20 @@ export function boot(text: string, packed: Buffer): void {
   closeStrayDescriptors();
   process.title = config.title;
   if (config.env) Object.assign(process.env, config.env);
-  if (config.cwd) process.chdir(config.cwd);
+  if (config.cwd) enter(config.cwd);
   process.on('SIGUSR1', () => {});
   if (config.isThreadless) bootThreadless(config, sources);
   else bootThreaded(config, sources);
+}
+
+/** Goes to a directory; where there is none, the parent reads why. */
+function enter(cwd: string): void {
+  try {
+    process.chdir(cwd);
+  } catch (error) {
+    writeSync(2, `${(error as Error).message}\n`);
+    process.exit(1);
+  }
 }
 
 /** Starts a thread of a context, from its {@link ThreadData}. */
@@ -152,6 +163,11 @@ function runIo({ config, port, cells, sources, bundles }: ThreadData): void {
     (frame) => hop.router.route(frame, undefined),
     ({ rest }: { rest: Uint8Array }) => transport && transport.queue([rest]),
   );
+  // What this thread says to the parent must leave before the user's thread hears of it: what that thread says then may not be earlier.
+  link.shortcut = () => {
+    if (hop.router.parent) hop.router.parent.flush();
+    return false;
+  };
   port.on('message', () => link.acknowledge(() => !hop.router.parent || hop.router.parent.isIdle));
   self.hop = hop;
   for (const bundle of bundles) hop.install(bundle);

@@ -34,10 +34,10 @@ export function fromReason(value: unknown): MitosError {
   const { code, message, hint, via, data } = (value && typeof value === 'object' ? value : {}) as Partial<Reason>;
   return mitosError(
     typeof code === 'string' && CODE.test(code) ? code : 'ERR_MITOS_DISCONNECTED',
-    String(message === undefined ? 'The peer gave no reason' : message).slice(0, 8192),
+    typeof message === 'string' ? message.slice(0, 8192) : 'The peer gave no reason',
     {
       ...(typeof hint === 'string' ? { hint: hint.slice(0, 1024) } : {}),
-      ...(Array.isArray(via) ? { via: via.slice(0, 64).map(String) } : {}),
+      ...(Array.isArray(via) ? { via: via.slice(0, 64).filter((name) => typeof name === 'string') } : {}),
       ...(data && typeof data === 'object' ? { data } : {}),
     },
   );

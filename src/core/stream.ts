@@ -5,7 +5,7 @@
  * by the router, until {@link Stream.attach}.
  */
 import type { Clock } from './clock.ts';
-import { type MitosError, mitosError } from './errors.ts';
+import { MitosError, mitosError } from './errors.ts';
 import { HELLO, PING, PONG } from './handles.ts';
 import type { Transport } from './transport.ts';
 import { BULK, CONTROL, type ContextId, FrameParser, handleOf, HEADER, makeFrame, MAX_FRAME_DATA, PRIORITY } from './wire.ts';
@@ -195,7 +195,7 @@ export class Stream {
     try {
       this.#parser.push(chunk, this.#onFrame);
     } catch (error) {
-      this.close(error as MitosError);
+      this.close(MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Cannot read "${this.name}": ${error}`));
     }
   };
 

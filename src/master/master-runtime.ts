@@ -16,8 +16,8 @@ import { type LogData, type LogLevel, LogLimiter } from '../core/log.ts';
 import { toReason } from '../core/reason.ts';
 import { CONTROL, type ContextId, HEADER, jsonOf, srcOf } from '../core/wire.ts';
 import { API, EXEC } from '../generated/bundles.ts';
-import { isLoud, type Logger, printRecord } from './logger.ts';
 import * as exec from '../services/exec.ts';
+import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
@@ -165,6 +165,16 @@ export class MasterRuntime implements Runtime {
     const src = srcOf(message);
     for (let at: Context | null = context; at && at.id !== src; at = at.via) if (!at.via) return;
     this.log({ id: context.id, source: data.source as LogData['source'], level: data.level as LogLevel, text: String(data.text) });
+  }
+
+  async resolveHere(ref: string): Promise<unknown> {
+    const [, id, path] = /^(.*?)#(.*)$/.exec(ref) as unknown as [string, string, string];
+    const url = Number(id) >= 0 ? this.graph.closureOf(ref).at(-1)?.url : id;
+    let value = (await import(String(url))) as Record<string, unknown>;
+    // What a CommonJS module exports is not always seen as a name.
+    if (!(path in value) && typeof value['default'] === 'object' && value['default'] !== null)
+      value = value['default'] as Record<string, unknown>;
+    return value[path];
   }
 
   runHere(fn: AnyFunction, args: readonly unknown[], signal: AbortSignal | undefined): unknown {

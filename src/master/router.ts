@@ -169,7 +169,8 @@ function checkOptions(options: RouterOptions): void {
     if (options[name] !== undefined && typeof options[name] !== 'boolean') throw new TypeError(`${name} must be true or false`);
   }
   if (logger !== undefined && logger !== false && typeof logger !== 'function') throw new TypeError('logger must be a function or false');
-  if (trace !== undefined && typeof trace !== 'string' && typeof trace !== 'function') throw new TypeError('trace must be a path or a function');
+  if (trace !== undefined && typeof trace !== 'string' && typeof trace !== 'function')
+    throw new TypeError('trace must be a path or a function');
   for (const [name, value] of Object.entries(limits || {})) {
     if (!(name in DEFAULT_LIMITS)) throw new TypeError(`There is no limit "${name}"; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`);
     if (!(typeof value === 'number' && value > 0)) throw new RangeError(`limits.${name} must be a number above 0, not ${String(value)}`);

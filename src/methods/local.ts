@@ -16,7 +16,6 @@ export const local: Method = {
         prefix: [],
         node: nodeCommand(options.node) || [process.execPath],
         env: { ...inheritedEnvironment(process.env), ...options.env },
-        cwd: options.cwd,
         passesDescriptors: true,
         isThreadless: config.isThreadless,
         preamble: hop.sources.packedCore,

@@ -34,6 +34,7 @@ export const worker: Method = {
     const link: ChildLink = {
       transport: new PortTransport(port1),
       preamble: undefined,
+      isBlind: true,
       argv: ['worker'],
       exited: new Promise<ExitStatus>((resolve) => {
         thread.on('error', (error: NodeJS.ErrnoException) => link.onOutput('stderr', `${error.code || ''} ${error.message}`));

@@ -4,8 +4,10 @@ import { randomBytes } from 'crypto';
 import type { Readable } from 'stream';
 import type { Socket } from 'net';
 import { SocketTransport } from '../core/fd-transport.ts';
+import { mitosError } from '../core/errors.ts';
 import { LineSplitter, type LogSource } from '../core/log.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
+import { Dialogue, type Prompt } from './dialogue.ts';
 import { firstStage } from './first-stage.ts';
 import { MarkerTransport } from './marker-transport.ts';
 
@@ -24,6 +26,8 @@ export interface LaunchPlan {
   /** Whether the child has no I/O thread to notice the end of its parent. */
   isThreadless: boolean;
   preamble: Buffer;
+  /** Questions that the program may ask first. Nothing is written before the marker then. */
+  prompts?: readonly Prompt[] | undefined;
 }
 
 const STDOUT_FD = 5;
@@ -49,30 +53,44 @@ export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
     env: plan.env,
     ...(plan.cwd === undefined ? {} : { cwd: plan.cwd }),
   });
-  return linkTo(child, argv, marker, plan.preamble, maxLineBytes);
+  if (!child.stdin) {
+    child.on('error', () => {});
+    throw mitosError('ERR_MITOS_RESOURCE', 'Cannot start a process: no file descriptors are left', { hint: 'raise the limit of open files' });
+  }
+  return linkTo(child, argv, marker, plan, maxLineBytes);
 }
 
-function linkTo(child: ChildProcess, argv: string[], marker: string, preamble: Buffer, maxLineBytes: number): ChildLink {
+function linkTo(child: ChildProcess, argv: string[], marker: string, plan: LaunchPlan, maxLineBytes: number): ChildLink {
+  const { preamble, prompts = [] } = plan;
   const inner = new SocketTransport(child.stdout as Socket, child.stdin as unknown as Socket);
-  const transport = new MarkerTransport(inner, marker, (said) => link.onWord(said.word, said.text));
+  const dialogue = new Dialogue(
+    prompts,
+    (bytes) => inner.write([bytes]),
+    (event) => event === 'asked-again' && link.onWord(event, ''),
+  );
+  const transport = new MarkerTransport(inner, marker, (said) => {
+    dialogue.end();
+    link.onWord(said.word, said.text);
+  });
   const outputs: Readable[] = [];
   const pipes = child.stdio as unknown as readonly unknown[];
-  const capture = (stream: unknown, source: LogSource): void => {
+  const capture = (stream: unknown, source: LogSource, filter = (chunk: Buffer): Buffer => chunk): void => {
     if (!stream) return;
     const readable = stream as Readable;
     const lines = new LineSplitter(maxLineBytes, (line) => link.onOutput(source, line));
     outputs.push(readable);
-    readable.on('data', (chunk: Buffer) => lines.push(chunk));
+    readable.on('data', (chunk: Buffer) => lines.push(filter(chunk)));
     readable.on('error', () => {});
     readable.on('close', () => lines.end());
   };
-  capture(child.stderr, 'stderr');
+  capture(child.stderr, 'stderr', (chunk) => dialogue.take(chunk));
   capture(pipes[STDOUT_FD], 'stdout');
   const watch = pipes[WATCH_FD] as Socket | undefined;
   if (watch) watch.on('error', () => {});
   const link: ChildLink = {
     transport,
     preamble,
+    isBlind: prompts.length === 0,
     argv: argv.slice(0, argv.length - 3),
     exited: exitOf(child, [...outputs, child.stdout as Readable]).then((status) => {
       if (watch) watch.destroy();

@@ -13,7 +13,7 @@ import { fromReason, toReason } from '../core/reason.ts';
 import type { KeepAlive, Stream } from '../core/stream.ts';
 import { CONTROL, type ContextId, jsonFrame, jsonOf, NORMAL, VERSION } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { connectFailure, endOfChild, type Progress } from './failure.ts';
+import { connectFailure, endOfChild, isShortage, type Progress } from './failure.ts';
 
 /** Options that every connection method takes, as they travel. */
 export interface CommonOptions {
@@ -110,6 +110,11 @@ export class Connector implements ParentLayer {
     const child: Child = { order, stream, link, progress, pending: { frame, timer }, reason: undefined, lost: undefined, gone, onGone };
     this.#children.set(order.id, child);
     this.#watch(child, config);
+    if (link.isBlind) this.#greet(child, config);
+  }
+
+  /** Writes preamble and greeting; everything that waits for the child follows. */
+  #greet({ order, stream, link }: Child, config: ChildConfig): void {
     const greeting = jsonFrame(CONTROL, order.id, this.#hop.config.id, HELLO, 0, config);
     stream.attach(link.transport, link.preamble && Buffer.concat([link.preamble, greeting, this.#hop.sources.packedUser]));
   }
@@ -126,8 +131,10 @@ export class Connector implements ParentLayer {
       limiter.push({ id: order.id, source, level: source === 'stdout' ? 'info' : 'warn', text });
     };
     link.onWord = (word, text) => {
-      progress.stage = word === 'ok' ? 'node' : word === 'none' ? 'none' : 'old';
+      progress.stage = word === 'ok' ? 'node' : word;
       progress.node = text;
+      if (word === 'ok' && !link.isBlind) this.#greet(child, config);
+      if (word === 'asked-again') this.#end(child, connectFailure(progress, { exitCode: null, signal: null }, link));
     };
     link.exited.then((status) => this.#onExit(child, status));
   }
@@ -190,8 +197,8 @@ export class Connector implements ParentLayer {
   }
 
   #onExit(child: Child, status: ExitStatus): void {
-    child.stream.close(mitosError('ERR_MITOS_DISCONNECTED', `"${child.order.name}" exited`));
     this.#settle(child, status);
+    child.stream.close(mitosError('ERR_MITOS_DISCONNECTED', `"${child.order.name}" exited`));
   }
 
   /** Tells everybody that the child is gone, once. */
@@ -236,5 +243,5 @@ export class Connector implements ParentLayer {
 function toError(error: unknown, name: string): MitosError {
   const { code, message } = error as MitosError;
   if (typeof code === 'string' && code.startsWith('ERR_MITOS_')) return error as MitosError;
-  return mitosError('ERR_MITOS_TRANSPORT_EXIT', `Cannot start "${name}": ${message}`, { cause: error });
+  return mitosError(isShortage(code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', `Cannot start "${name}": ${message}`, { cause: error });
 }

@@ -8,8 +8,8 @@ import { OLDEST_NODE } from './first-stage.ts';
 export interface Progress {
   name: string;
   method: string;
-  /** `start`: nothing heard; `node`: the first stage has found a Node; `none`: it has found none; `old`: it is too old. */
-  stage: 'start' | 'node' | 'none' | 'old';
+  /** `start`: nothing heard; `node`: the first stage has found a Node; `none`: it has found none; `old`: it is too old; `asked-again`: a prompt came twice. */
+  stage: 'start' | 'asked-again' | 'node' | 'none' | 'old';
   startedAt: number;
   now(): number;
   /** What the first stage said about Node. */
@@ -22,6 +22,11 @@ interface Failure {
   code: ErrorCode;
   message: string;
   hint?: string;
+}
+
+/** Whether an error of the system says that something has run out. */
+export function isShortage(code: unknown): boolean {
+  return /^(EAGAIN|EMFILE|ENFILE|ENOMEM|E2BIG|ENOBUFS)$/.test(String(code));
 }
 
 /** The error for a child that did not come up. */
@@ -50,9 +55,10 @@ function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Fa
     return { code: 'ERR_MITOS_CONNECT_TIMEOUT', message: `not up within ${timeoutMs} ms (${WAITED[stage]})`, hint: 'set connectTimeoutMs if it only needs longer' };
   }
   if (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const isResource = code === 'EAGAIN' || code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'E2BIG';
-    return { code: isResource ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', message: `cannot start the process (${error.message})` };
+    return { code: isShortage((error as NodeJS.ErrnoException).code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', message: `cannot start the process (${error.message})` };
+  }
+  if (stage === 'asked-again') {
+    return { code: 'ERR_MITOS_PASSWORD_WRONG', message: 'the password was not accepted', hint: 'it was sent once only, so as not to lock the account' };
   }
   if (stage === 'none') {
     return { code: 'ERR_MITOS_NO_RUNTIME', message: `no Node found there (${node})`, hint: 'install Node there, or say where it is with the option node' };
@@ -69,6 +75,7 @@ function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Fa
 
 const WAITED = {
   start: 'the first stage has not answered',
+  'asked-again': 'the password was not accepted',
   node: 'Node was started and has not answered',
   none: 'no Node found',
   old: 'Node is too old',

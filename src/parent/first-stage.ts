@@ -49,9 +49,9 @@ export function firstStage(options: FirstStageOptions): string[] {
 function readerFor(preambleBytes: number): string {
   const [major, minor] = OLDEST_NODE;
   return (
-    `var f=require("fs"),p=process,v=p.versions.node.split("."),b=Buffer.alloc(${preambleBytes}),o=0,r,m={exports:{}};` +
-    `if(v[0]<${major}||v[0]==${major}&&v[1]<${minor})f.writeSync(4,"old "+p.version+"\\n"),p.exit(1);` +
-    `for(;o<b.length;)try{if(!(r=f.readSync(3,b,o,b.length-o)))p.exit(1);o+=r}catch(e){if(e.code!="EAGAIN")throw e}` +
-    `r=require("zlib").brotliDecompressSync(b)+"";new Function("module","exports","require",r)(m,m.exports,require);m.exports.boot(r,b)`
+    `var q=require,f=q("fs"),p=process,v=p.versions.node.split("."),n=${preambleBytes},b=Buffer.alloc(n),o=0,m={};` +
+    `if(v[0]-0+v[1]/100<${major + minor / 100})p.exit(f.writeSync(4,"old "+p.version+"\\n"));` +
+    `for(;o<n;)try{o+=f.readSync(3,b,o,n-o)||p.exit(1)}catch(e){if(e.code!="EAGAIN")throw e}` +
+    `v=q("zlib").brotliDecompressSync(b)+"";new Function("module","require",v)(m,q);m.exports.boot(v,b)`
   );
 }

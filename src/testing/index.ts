@@ -18,6 +18,6 @@ export {
 export { SimulatedContext, type SimulatedFunction } from './simulator-context.ts';
 export { type LinkFaults, SimulatedLink } from './simulator-link.ts';
 export { Oracle } from './simulator-oracle.ts';
-export { type SimulationRunOptions, simulate } from './simulator-traffic.ts';
+export { forge, type SimulationRunOptions, simulate } from './simulator-traffic.ts';
 export { type RunOptions, VirtualClock, type VirtualTimer } from './virtual-clock.ts';
 export { type SeedOptions, withSeed } from './with-seed.ts';

@@ -231,7 +231,8 @@ class Traffic {
     this.#flows.push(flow);
     const pause = this.#random.int(30);
     const look = (): void => {
-      if (call.from.isDead || call.error !== undefined) receiver.close();
+      const isLie = call.to.isDead && this.#isHostile(call.to.id);
+      if (call.from.isDead || call.error !== undefined || isLie) receiver.close();
       if (!call.from.isDead && !flow.isOver) this.tree.clock.setTimeout(look, 200);
     };
     look();
@@ -250,7 +251,7 @@ class Traffic {
 
   #endFlow(flow: Flow, call: CallRecord, error: unknown): void {
     flow.isOver = true;
-    if (flow.got < flow.sent && error === undefined && call.error === undefined && !call.from.isDead) {
+    if (flow.got < flow.sent && error === undefined && call.error === undefined && !call.from.isDead && !this.#isHostile(call.to.id)) {
       this.problems.push(`${flow.name} ended after ${flow.got} of ${flow.sent} items, without an error`);
     }
   }

@@ -157,7 +157,10 @@ testWithOracle('a router without children closes', async () => {
 });
 
 testWithOracle('a Router refuses options that make no sense', async () => {
-  const make = (options: object): (() => Router) => () => new Router(options);
+  const make =
+    (options: object): (() => Router) =>
+    () =>
+      new Router(options);
   assert.throws(make({ limits: { nope: 1 } }), TypeError);
   assert.throws(make({ limits: { maxDepth: -1 } }), RangeError);
   assert.throws(make({ keepAlive: { intervalMs: 0 } }), RangeError);
@@ -184,14 +187,18 @@ testWithOracle('the logger gets what is loud enough for logLevel', async () => {
   assert.deepEqual(lines, ['loud']);
 });
 
-inEveryMode('a limit holds in the whole tree', async ({ open }) => {
-  const context = await open();
-  const big = await rejection(context.call((text: string) => text.length, 'x'.repeat(70_000)));
-  assert.equal(big.code, 'ERR_MITOS_TOO_LARGE');
-  const back = await rejection(context.call(() => 'x'.repeat(70_000)));
-  assert.equal(back.code, 'ERR_MITOS_TOO_LARGE');
-  assert.equal(await context.call((text: string) => text.length, 'x'.repeat(60_000)), 60_000);
-}, { router: { limits: { maxMessageBytes: 65_536 } } });
+inEveryMode(
+  'a limit holds in the whole tree',
+  async ({ open }) => {
+    const context = await open();
+    const big = await rejection(context.call((text: string) => text.length, 'x'.repeat(70_000)));
+    assert.equal(big.code, 'ERR_MITOS_TOO_LARGE');
+    const back = await rejection(context.call(() => 'x'.repeat(70_000)));
+    assert.equal(back.code, 'ERR_MITOS_TOO_LARGE');
+    assert.equal(await context.call((text: string) => text.length, 'x'.repeat(60_000)), 60_000);
+  },
+  { router: { limits: { maxMessageBytes: 65_536 } } },
+);
 
 inEveryMode('a context that kills itself is gone: calls reject, closed and events tell', async ({ open, router }) => {
   const context = await open();
@@ -205,10 +212,17 @@ inEveryMode('a context that kills itself is gone: calls reject, closed and event
 
 withRouter('a context cannot shut itself down', async ({ router }) => {
   const context = await router.local();
-  assert.equal((await rejection(context.call(async () => {
-    const { self } = await import('mitos');
-    await self().context.shutdown();
-  }))).message, 'A context cannot shut itself down');
+  assert.equal(
+    (
+      await rejection(
+        context.call(async () => {
+          const { self } = await import('mitos');
+          await self().context.shutdown();
+        }),
+      )
+    ).message,
+    'A context cannot shut itself down',
+  );
 });
 
 withRouter('a program that is not Node ends the connection with an error that tells why', async ({ router }) => {

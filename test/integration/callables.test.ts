@@ -78,7 +78,8 @@ function check(output: string, folder: string, main: string, text: string): void
   const [closure, bound, method, type, proxy, evaluated, native] = refused;
   assert.equal(closure?.[0], 'ERR_MITOS_CAPTURE');
   assert.match(closure?.[1] ?? '', new RegExp(`captures "value".*${main.replace('.', '\\.')}:${line('// the capturing line')}`));
-  for (const [index, one] of [bound, method, type, proxy, evaluated, native].entries()) assert.equal(one?.[0], 'ERR_MITOS_NOT_CALLABLE', `${index}: ${one}`);
+  for (const [index, one] of [bound, method, type, proxy, evaluated, native].entries())
+    assert.equal(one?.[0], 'ERR_MITOS_NOT_CALLABLE', `${index}: ${one}`);
   assert.match(bound?.[1] ?? '', /"bound plain".*bound/);
   assert.match(method?.[1] ?? '', /"method".*:\d+.*instance/);
   assert.match(type?.[1] ?? '', /"Tools".*class/);
@@ -144,65 +145,108 @@ const LOADERS: readonly Loader[] = [
   },
 ];
 
-for (const { name, main, files, argv } of LOADERS) {
-  testWithOracle(`functions of a program without any guard are called, or refused by name and place, under ${name}`, { timeoutMs: 60_000 }, async (context) => {
-    const texts = files();
-    const program = new Program(context, texts);
+/** A test of a program in a folder of its own, which is removed at the end. */
+function testProgram(name: string, files: Record<string, string>, fn: (program: Program, signal: AbortSignal) => Promise<void>): void {
+  testWithOracle(name, { timeoutMs: 60_000 }, async (context) => {
+    const program = new Program(context, files);
     try {
-      const { code, output } = await program.run(argv(main), context.signal);
-      check(output, program.folder, main, texts[main] as string);
-      assert.equal(code, 0, output);
+      await fn(program, context.signal);
     } finally {
       program.remove();
     }
   });
 }
 
-const MAIN = (body: string): string => `import { main } from 'mitos';\nexport const value = 1;\nawait main(import.meta, async (router) => {\n${body}\n}, { logger: false });\nconsole.log('behind main');\n`;
+for (const { name, main, files, argv } of LOADERS) {
+  const texts = files();
+  testProgram(
+    `functions of a program without any guard are called, or refused by name and place, under ${name}`,
+    texts,
+    async (program, signal) => {
+      const { code, output } = await program.run(argv(main), signal);
+      check(output, program.folder, main, texts[main] as string);
+      assert.equal(code, 0, output);
+    },
+  );
+}
 
-testWithOracle('main() runs in the program itself, closes the router and exits with 0', async (context) => {
-  const program = new Program(context, { 'app.mjs': MAIN("console.log('ran', await router.local().call(() => 6 * 7), value);") });
-  const { code, output } = await program.run(['app.mjs'], context.signal);
-  program.remove();
-  assert.deepEqual([code, output.trim()], [0, 'ran 42 1']);
-});
+/** A program whose main job is `body`. */
+function mainProgram(body: string): string {
+  return `import { main } from 'mitos';
+export const value = 1;
+await main(import.meta, async (router) => {
+${body}
+}, { logger: false });
+console.log('behind main');
+`;
+}
 
-testWithOracle('main() finds the program by a path without its ending, and through a link', async (context) => {
-  const program = new Program(context, { 'app.js': `const { main } = require('mitos');\nmain(module, async (router) => console.log('ran', router.self.id));\n` });
-  symlinkSync('app.js', join(program.folder, 'link.js'));
-  for (const name of ['app', 'link.js', `.${sep}app.js`]) {
-    const { code, output } = await program.run(['--no-warnings', name], context.signal);
-    assert.deepEqual([code, output.trim()], [0, 'ran 0'], name);
-  }
-  program.remove();
-});
+testProgram(
+  'main() runs in the program itself, closes the router and exits with 0',
+  { 'app.mjs': mainProgram("console.log('ran', await router.local().call(() => 6 * 7), value);") },
+  async (program, signal) => {
+    const { code, output } = await program.run(['app.mjs'], signal);
+    assert.deepEqual([code, output.trim()], [0, 'ran 42 1']);
+  },
+);
 
-testWithOracle('main() does nothing in a module that is imported', async (context) => {
-  const program = new Program(context, { 'lib.mjs': MAIN("console.log('ran');"), 'app.mjs': "import { value } from './lib.mjs';\nconsole.log('imported', value);\n" });
-  const { code, output } = await program.run(['app.mjs'], context.signal);
-  program.remove();
-  assert.deepEqual([code, output.trim()], [0, 'behind main\nimported 1']);
-});
+testProgram(
+  'main() finds the program by a path without its ending, and through a link',
+  { 'app.js': "const { main } = require('mitos');\nmain(module, async (router) => console.log('ran', router.self.id));\n" },
+  async (program, signal) => {
+    symlinkSync('app.js', join(program.folder, 'link.js'));
+    for (const name of ['app', 'link.js', `.${sep}app.js`]) {
+      const { code, output } = await program.run(['--no-warnings', name], signal);
+      assert.deepEqual([code, output.trim()], [0, 'ran 0'], name);
+    }
+  },
+);
 
-testWithOracle('main() exits with 1 and the error on stderr when its function fails, with process.exitCode when that is set', async (context) => {
-  const program = new Program(context, {
-    'fail.mjs': MAIN("router.local();\nthrow new Error('it went wrong');"),
-    'code.mjs': MAIN('await router.local();\nprocess.exitCode = 7;'),
-  });
-  const failed = await program.run(['fail.mjs'], context.signal);
-  assert.equal(failed.code, 1);
-  assert.match(failed.output, /it went wrong/);
-  assert.equal((await program.run(['code.mjs'], context.signal)).code, 7);
-  program.remove();
-});
+testProgram(
+  'main() does nothing in a module that is imported',
+  { 'lib.mjs': mainProgram("console.log('ran');"), 'app.mjs': "import { value } from './lib.mjs';\nconsole.log('imported', value);\n" },
+  async (program, signal) => {
+    const { code, output } = await program.run(['app.mjs'], signal);
+    assert.deepEqual([code, output.trim()], [0, 'behind main\nimported 1']);
+  },
+);
+
+testProgram(
+  'main() exits with 1 and the error on stderr when its function fails, with process.exitCode when that is set',
+  {
+    'fail.mjs': mainProgram("router.local();\nthrow new Error('it went wrong');"),
+    'code.mjs': mainProgram('await router.local();\nprocess.exitCode = 7;'),
+  },
+  async (program, signal) => {
+    const failed = await program.run(['fail.mjs'], signal);
+    assert.equal(failed.code, 1);
+    assert.match(failed.output, /it went wrong/);
+    assert.equal((await program.run(['code.mjs'], signal)).code, 7);
+  },
+);
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  testWithOracle(`main() closes the tree on ${name}, and the program ends by it`, async (context) => {
-    const body = `const context = await router.local();\nawait context.local();\ncontext.call(() => { for (;;); }).catch(() => {});\nprocess.kill(process.pid, '${name}');\nawait new Promise(() => setInterval(() => {}, 1000));`;
-    const program = new Program(context, { 'app.mjs': MAIN(body) });
-    const child = spawn(process.execPath, ['app.mjs'], { cwd: program.folder, signal: context.signal, stdio: 'ignore' });
-    const ended = await new Promise((resolve) => child.on('close', (code, signal) => resolve([code, signal])));
-    assert.deepEqual(ended, [null, name]);
-    program.remove();
-  });
+  const body = `const context = await router.local();
+await context.local();
+context.call(() => { for (;;); }).catch(() => {});
+process.kill(process.pid, '${name}');
+await new Promise(() => setInterval(() => {}, 1000));`;
+  testProgram(
+    `main() closes the tree on ${name}, and the program ends by it`,
+    { 'app.mjs': mainProgram(body) },
+    async (program, signal) => {
+      const child = spawn(process.execPath, ['app.mjs'], { cwd: program.folder, signal, stdio: 'ignore' });
+      const ended = await new Promise((resolve) => child.on('close', (code, by) => resolve([code, by])));
+      assert.deepEqual(ended, [null, name]);
+    },
+  );
 }
+
+testProgram(
+  'a child opened by a program under node --enable-source-maps, from a folder with spaces and in strict ASCII locale, is found all the same',
+  { 'my app.mjs': mainProgram("console.log('ran', await router.local({ env: { LC_ALL: 'C' } }).call((text) => text + value, 'ü'));") },
+  async (program, signal) => {
+    const { output } = await program.run(['--enable-source-maps', 'my app.mjs'], signal);
+    assert.equal(output.trim(), 'ran ü1');
+  },
+);

@@ -35,25 +35,31 @@ inEveryMode('a CallError has the message of the remote error, and that error, re
   assert.deepEqual(error.via, [context.name]);
   const cause = error.cause as QuotaError;
   assert.ok(cause instanceof Error);
-  assert.deepEqual([cause.name, cause.message, cause.code, cause.used, cause.limits], ['QuotaError', 'used 11', 'E_QUOTA', 11, new Map([['disk', 10]])]);
+  assert.deepEqual(
+    [cause.name, cause.message, cause.code, cause.used, cause.limits],
+    ['QuotaError', 'used 11', 'E_QUOTA', 11, new Map([['disk', 10]])],
+  );
   const first = cause.cause as Error;
   assert.ok(first instanceof TypeError);
   assert.deepEqual([first.name, first.message, first.cause], ['TypeError', 'first cause', 'the very first']);
 });
 
-inEveryMode('the stack of a CallError holds the line of the call and below it the line of the user\'s code there, and nothing of the library', async ({ open }) => {
-  const context = await open();
-  for (const promise of [context.call(failWithQuota, 1), context.call(failLater)]) {
-    const { stack = '', cause } = await rejection(promise);
-    const [local = '', remote = ''] = stack.split(`--- in "${context.name}" ---`);
-    assert.match(local, /^CallError: /);
-    assert.match(local, /calls-errors\.test\.[jt]s:\d+:\d+/);
-    assert.match(remote, /at (?:async )?(?:new )?(?:failWithQuota|failLater|QuotaError).*calls-errors\.test\.[jt]s:\d+:\d+/);
-    assert.doesNotMatch(local, /dist\/api|dist\/master|callWith/);
-    assert.doesNotMatch(remote, /eval|\[eval\]|Dispatcher|mitos:\d/);
-    assert.match(String((cause as Error).stack), /calls-errors\.test\.[jt]s:\d+:\d+/);
-  }
-});
+inEveryMode(
+  "the stack of a CallError holds the line of the call and below it the line of the user's code there, and nothing of the library",
+  async ({ open }) => {
+    const context = await open();
+    for (const promise of [context.call(failWithQuota, 1), context.call(failLater)]) {
+      const { stack = '', cause } = await rejection(promise);
+      const [local = '', remote = ''] = stack.split(`--- in "${context.name}" ---`);
+      assert.match(local, /^CallError: /);
+      assert.match(local, /calls-errors\.test\.[jt]s:\d+:\d+/);
+      assert.match(remote, /at (?:async )?(?:new )?(?:failWithQuota|failLater|QuotaError).*calls-errors\.test\.[jt]s:\d+:\d+/);
+      assert.doesNotMatch(local, /dist\/api|dist\/master|callWith/);
+      assert.doesNotMatch(remote, /eval|\[eval\]|Dispatcher|mitos:\d/);
+      assert.match(String((cause as Error).stack), /calls-errors\.test\.[jt]s:\d+:\d+/);
+    }
+  },
+);
 
 inEveryMode('what is thrown and is no error is the cause as it is', async ({ open }) => {
   const context = await open();

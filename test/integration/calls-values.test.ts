@@ -19,11 +19,39 @@ function describe(value: unknown): string {
 inEveryMode('every kind of data crosses both ways unchanged', async ({ open }) => {
   const context = await open();
   const values: unknown[] = [
-    undefined, null, true, 0, -0, 1.5, Number.NaN, Infinity, -Infinity, 123456789012345678901234567890n, -1n, '', 'text', '\ud800 lone', 'ü€😀\0',
-    new Date(0), new Date(8.64e15), new URL('https://example.org/a?b#c'), new Map<unknown, unknown>([['a', 1], [{ k: 1 }, new Set([1, 'x'])]]),
-    new Set([1, [2]]), new Uint8Array([1, 2, 3]), new Float64Array([1.5, Number.NaN]), new BigInt64Array([1n, -1n]), new Uint8Array([9, 8]).buffer,
-    [1, [2, [3]]], { a: { b: undefined, c: [null] } }, JSON.parse('{"__proto__": 1, "toString": 2}'),
-    { $: 1, t: 'context', i: 0 }, new Uint8Array(300_000).fill(7), 'y'.repeat(200_000),
+    undefined,
+    null,
+    true,
+    0,
+    -0,
+    1.5,
+    Number.NaN,
+    Infinity,
+    -Infinity,
+    123456789012345678901234567890n,
+    -1n,
+    '',
+    'text',
+    '\ud800 lone',
+    'ü€😀\0',
+    new Date(0),
+    new Date(8.64e15),
+    new URL('https://example.org/a?b#c'),
+    new Map<unknown, unknown>([
+      ['a', 1],
+      [{ k: 1 }, new Set([1, 'x'])],
+    ]),
+    new Set([1, [2]]),
+    new Uint8Array([1, 2, 3]),
+    new Float64Array([1.5, Number.NaN]),
+    new BigInt64Array([1n, -1n]),
+    new Uint8Array([9, 8]).buffer,
+    [1, [2, [3]]],
+    { a: { b: undefined, c: [null] } },
+    JSON.parse('{"__proto__": 1, "toString": 2}'),
+    { $: 1, t: 'context', i: 0 },
+    new Uint8Array(300_000).fill(7),
+    'y'.repeat(200_000),
   ];
   const back = (await context.call(echo, values)) as unknown[];
   for (const [i, value] of values.entries()) assert.deepStrictEqual(back[i], value, `${i}: ${inspect(value).slice(0, 80)}`);
@@ -83,25 +111,40 @@ inEveryMode('what cannot be sent is refused here, with its path', async ({ open 
   assert.match(result.message, /result\.deep\[0\].*WeakSet/);
 });
 
-withRouter('what is too deep or has too many parts is refused at the sender', async ({ router }) => {
-  const context = await router.local();
-  let deep: unknown = 1;
-  for (let i = 0; i < 200; i++) deep = [deep];
-  assert.match(String((await rejection(context.call(echo, deep))).code), /^ERR_MITOS_(LIMIT|TOO_LARGE|NOT_SENDABLE)$/);
-  assert.match(String((await rejection(context.call(() => {
-    let value: unknown = 1;
-    for (let i = 0; i < 200; i++) value = { value };
-    return value;
-  }))).code), /^ERR_MITOS_(LIMIT|TOO_LARGE|NOT_SENDABLE)$/);
-}, { router: {} });
+withRouter(
+  'what is too deep or has too many parts is refused at the sender',
+  async ({ router }) => {
+    const context = await router.local();
+    let deep: unknown = 1;
+    for (let i = 0; i < 200; i++) deep = [deep];
+    assert.match(String((await rejection(context.call(echo, deep))).code), /^ERR_MITOS_(LIMIT|TOO_LARGE|NOT_SENDABLE)$/);
+    assert.match(
+      String(
+        (
+          await rejection(
+            context.call(() => {
+              let value: unknown = 1;
+              for (let i = 0; i < 200; i++) value = { value };
+              return value;
+            }),
+          )
+        ).code,
+      ),
+      /^ERR_MITOS_(LIMIT|TOO_LARGE|NOT_SENDABLE)$/,
+    );
+  },
+  { router: {} },
+);
 
 withRouter('a large result does not hold up small calls', async ({ router }) => {
   const context = await router.local();
   let isDone = false;
-  const large = context.call((size: number) => new Uint8Array(size), 50_000_000).then((bytes) => {
-    isDone = true;
-    return bytes.length;
-  });
+  const large = context
+    .call((size: number) => new Uint8Array(size), 50_000_000)
+    .then((bytes) => {
+      isDone = true;
+      return bytes.length;
+    });
   await context.call(echo, 1);
   assert.equal(isDone, false);
   assert.equal(await large, 50_000_000);

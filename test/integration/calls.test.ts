@@ -103,7 +103,10 @@ inEveryMode('calls start in the order they are made, also when modules or builti
   calls.push(context.call((value: number) => state.list.push(value), 50));
   await Promise.all(calls);
   const list = await context.call(() => state.list);
-  assert.deepEqual(list, Array.from({ length: 51 }, (_, i) => i).filter((i) => i === 50 || i % 10 !== 5));
+  assert.deepEqual(
+    list,
+    Array.from({ length: 51 }, (_, i) => i).filter((i) => i === 50 || i % 10 !== 5),
+  );
 });
 
 inEveryMode('asynchronous calls overlap: a later one can end an earlier one', async ({ open }) => {
@@ -124,7 +127,11 @@ inEveryMode('generators, async generators and streams arrive as async iterables'
 
 inEveryMode('leaving the loop over a generator runs its finally block', async ({ open }) => {
   const context = await open();
-  for (const [fn, text] of [[count, 'generator ended'], [countLater, 'async generator ended'], [streamOf, 'stream cancelled']] as const) {
+  for (const [fn, text] of [
+    [count, 'generator ended'],
+    [countLater, 'async generator ended'],
+    [streamOf, 'stream cancelled'],
+  ] as const) {
     for await (const value of await context.call(fn, 1e9)) if (value === 3) break;
     assert.equal(await context.call(() => state.ended), text);
   }
@@ -300,4 +307,56 @@ withRouter('wrong arguments throw TypeError or RangeError at once', async ({ rou
   ];
   for (const act of rangeErrors) assert.throws(act, RangeError, String(act));
   await context;
+});
+
+withRouter('a context calls itself by the same rules', async ({ router }) => {
+  assert.equal(await router.call(note, 1), 1);
+  const local = 41;
+  assert.equal(await router.self.call(() => local + 1), 42);
+  const error = await rejection(
+    router.call(() => {
+      throw new RangeError('here');
+    }),
+  );
+  assert.deepEqual([error.name, error.code, (error.cause as Error).name], ['CallError', 'ERR_MITOS_CALL', 'RangeError']);
+  assert.equal((await rejection(router.with({ timeoutMs: 5 }).call(untilAborted))).code, 'ERR_MITOS_TIMEOUT');
+  const reason = new Error('stop');
+  assert.equal(await rejection(router.with({ signal: AbortSignal.abort(reason) }).call(pause)), reason);
+  const seen: number[] = [];
+  for await (const value of await router.call(count, 3)) seen.push(value);
+  assert.deepEqual(seen, [0, 1, 2]);
+  const far = await router.import<typeof import('node:os')>('node:os', { from: import.meta.url });
+  assert.equal(await far.hostname(), os.hostname());
+  const chain = router.chain();
+  const broken = rejection(chain.call(() => Promise.reject(new Error('link'))));
+  const rest = rejection(chain.call(note, 9));
+  assert.equal((await broken).message, 'link');
+  assert.equal((await rest).message, 'link');
+  chain.reset();
+  assert.equal(await chain.call(note, 2), 2);
+  const logged = new Promise<string>((resolve) => router.on('log', (record) => resolve(record.text)));
+  router.notify(() => {
+    throw new TypeError('unheard');
+  });
+  assert.match(await logged, /TypeError: unheard/);
+});
+
+inEveryMode('a child calls itself by the same rules', async ({ open }) => {
+  const context = await open();
+  const result = await context.call(async () => {
+    const { context: own } = self();
+    const path = await own.import<typeof import('node:path')>('node:path', { from: import.meta.url });
+    const error = (await own.call(() => Promise.reject(new RangeError('inside'))).catch((thrown: unknown) => thrown)) as Error;
+    return [await own.call(note, 5), await path.basename('/a/b'), error.name, error.message];
+  });
+  assert.deepEqual(result, [1, 'b', 'CallError', 'inside']);
+});
+
+inEveryMode('a thousand calls at once all come back', async ({ open }) => {
+  const context = await open();
+  const results = await Promise.all(Array.from({ length: 1000 }, (_, i) => context.call(async (n: number) => n * 2, i)));
+  assert.deepEqual(
+    results,
+    Array.from({ length: 1000 }, (_, i) => i * 2),
+  );
 });

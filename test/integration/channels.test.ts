@@ -54,12 +54,16 @@ inEveryMode('send() waits while nobody reads, and fails once the receiver is clo
   const receiver = router.receiver<Uint8Array>();
   const progress = router.receiver<number>();
   const sending = rejection(
-    context.call(async (sender: Sender<Uint8Array>, told: Sender<number>) => {
-      for (let i = 1; ; i++) {
-        await sender.send(new Uint8Array(65536));
-        await told.send(i);
-      }
-    }, receiver.sender(), progress.sender()),
+    context.call(
+      async (sender: Sender<Uint8Array>, told: Sender<number>) => {
+        for (let i = 1; ; i++) {
+          await sender.send(new Uint8Array(65536));
+          await told.send(i);
+        }
+      },
+      receiver.sender(),
+      progress.sender(),
+    ),
   );
   let last = 0;
   for (;;) {
@@ -107,7 +111,10 @@ inEveryMode('siblings talk through a sender that was handed over', async ({ open
   const sender = await a.call(makeReceiver);
   const got = a.call(receive, 100);
   await b.call(sendAll, sender, 0, 100);
-  assert.deepEqual(await got, Array.from({ length: 100 }, (_, i) => i));
+  assert.deepEqual(
+    await got,
+    Array.from({ length: 100 }, (_, i) => i),
+  );
 });
 
 inEveryMode('many senders, here and in several contexts, feed one receiver', async ({ open, router }) => {
@@ -117,7 +124,10 @@ inEveryMode('many senders, here and in several contexts, feed one receiver', asy
   const got: number[] = [];
   while (got.length < 30) got.push(await receiver.get());
   await Promise.all(sent);
-  assert.deepEqual(got.sort((x, y) => x - y), Array.from({ length: 30 }, (_, i) => i));
+  assert.deepEqual(
+    got.sort((x, y) => x - y),
+    Array.from({ length: 30 }, (_, i) => i),
+  );
   receiver.close();
 });
 

@@ -52,7 +52,11 @@ export function inEveryMode(name: string, fn: (mode: ModeContext) => Promise<voi
 }
 
 /** A test with a router of the usual kind that is closed at its end. */
-export function withRouter(name: string, fn: (context: OracleTestContext & { router: Router }) => Promise<void>, options: ModeOptions = {}): void {
+export function withRouter(
+  name: string,
+  fn: (context: OracleTestContext & { router: Router }) => Promise<void>,
+  options: ModeOptions = {},
+): void {
   testWithOracle(name, { timeoutMs: 15_000, ...options }, async (context) => {
     const router = new Router({ logger: false, ...options.router });
     try {

@@ -67,7 +67,15 @@ inEveryMode('CommonJS keeps its rules: cycles, conditions, JSON, optional packag
   const far = await context.import<Loose>(at('cjs/main.cjs'), { from });
   const near = await here('cjs/main.cjs');
   await assertSame(far, near, [
-    ['cycle'], ['json'], ['optional'], ['conditional', false], ['conditional', true], ['computed', 'late'], ['resolved'], ['filename'], ['same'],
+    ['cycle'],
+    ['json'],
+    ['optional'],
+    ['conditional', false],
+    ['conditional', true],
+    ['computed', 'late'],
+    ['resolved'],
+    ['filename'],
+    ['same'],
   ]);
 });
 
@@ -126,10 +134,12 @@ withRouter('a module is evaluated once in a context, however it is reached', asy
 });
 
 inEveryMode('a require() that has to be fetched blocks only the thread that calls it', async ({ open }) => {
-  const [context, below] = await open().call(() => 0).then(async () => {
-    const outer = await open();
-    return [outer, await open(outer)] as const;
-  });
+  const [context, below] = await open()
+    .call(() => 0)
+    .then(async () => {
+      const outer = await open();
+      return [outer, await open(outer)] as const;
+    });
   const far = await context.import<Loose>(at('cjs/main.cjs'), { from });
   const [late, pid] = await Promise.all([far['computed']?.('late'), below.call(() => process.pid)]);
   assert.equal(late, 'late');

@@ -23,7 +23,10 @@ inEveryMode('a ContextPromise has the operations of a Context, and is a promise 
 });
 
 withRouter('connecting through two hops and calling there leaves in one write', async ({ router }) => {
-  const call = router.local().local().call((n: number) => n + 1, 41);
+  const call = router
+    .local()
+    .local()
+    .call((n: number) => n + 1, 41);
   await Promise.resolve();
   assert.equal(await call, 42);
   const stats = router.stats();
@@ -39,7 +42,10 @@ inEveryMode('calls made before the context is up keep their order', async ({ ope
   const promise = open();
   const results: number[] = [];
   await Promise.all(Array.from({ length: 20 }, (_, i) => promise.call((n: number) => n, i).then((n) => results.push(n))));
-  assert.deepEqual(results, Array.from({ length: 20 }, (_, i) => i));
+  assert.deepEqual(
+    results,
+    Array.from({ length: 20 }, (_, i) => i),
+  );
 });
 
 for (const threaded of [false, true]) {
@@ -58,7 +64,9 @@ for (const threaded of [false, true]) {
         rejection(behind.call(os.hostname)),
         rejection(further.with({ timeoutMs: 10_000 }).call(os.hostname)),
         rejection(further.chain().call(os.hostname)),
-        rejection(further.import('node:os', { from: import.meta.url }).then((remote) => (remote as { hostname(): Promise<string> }).hostname())),
+        rejection(
+          further.import('node:os', { from: import.meta.url }).then((remote) => (remote as { hostname(): Promise<string> }).hostname()),
+        ),
       ]);
       const { code, message } = errors[0] as Error & { code: string };
       assert.match(code, /^ERR_MITOS_(TRANSPORT_EXIT|NO_RUNTIME)$/);

@@ -1,7 +1,7 @@
 /** What a function finds out about where it runs, and trees that grow from inside. */
 import assert from 'node:assert/strict';
 import os from 'node:os';
-import { type Context, MitosError, Router, main, self } from 'mitos';
+import { type Context, MitosError, main, Router, self } from 'mitos';
 import { testWithOracle } from '#src/testing/index.js';
 import { inEveryMode, rejection, withRouter } from './modes-table.js';
 import { exportedDouble, Tools, viaUnexported } from './self-library.js';
@@ -80,16 +80,20 @@ inEveryMode('each call has its own self().signal', async ({ open }) => {
   await ended;
 });
 
-withRouter('children open children down to depth 4, and call functions of every kind there', async ({ router }) => {
-  for (const threadless of [false, true]) {
-    const top = await router.local({ threadless });
-    const result = await top.call(descend, 3, threadless);
-    const [ids, values] = [result.slice(0, 4), result.slice(4)] as [number[], unknown[]];
-    assert.equal(new Set([...ids, 0]).size, 5, String(result));
-    assert.equal(ids[0], top.id);
-    assert.deepEqual(values, [1001, 8, 'probed', 'unexported', os.hostname(), 1002, 1003]);
-  }
-}, { timeoutMs: 30_000 });
+withRouter(
+  'children open children down to depth 4, and call functions of every kind there',
+  async ({ router }) => {
+    for (const threadless of [false, true]) {
+      const top = await router.local({ threadless });
+      const result = await top.call(descend, 3, threadless);
+      const [ids, values] = [result.slice(0, 4), result.slice(4)] as [number[], unknown[]];
+      assert.equal(new Set([...ids, 0]).size, 5, String(result));
+      assert.equal(ids[0], top.id);
+      assert.deepEqual(values, [1001, 8, 'probed', 'unexported', os.hostname(), 1002, 1003]);
+    }
+  },
+  { timeoutMs: 30_000 },
+);
 
 inEveryMode('a context that a child opens is known here, with its place in the tree', async ({ open, router }) => {
   const context = await open();
@@ -115,10 +119,12 @@ inEveryMode('a Context that a child opened can be its result', async ({ open }) 
 
 inEveryMode('a child cannot call its parent, nor the master', async ({ open }) => {
   const context = await open();
-  const error = await rejection(context.call(async () => {
-    const { parent } = self();
-    return parent?.call(os.hostname);
-  }));
+  const error = await rejection(
+    context.call(async () => {
+      const { parent } = self();
+      return parent?.call(os.hostname);
+    }),
+  );
   assert.equal((error.cause as { code?: string }).code, 'ERR_MITOS_POLICY');
 });
 

@@ -1,6 +1,6 @@
 /** Programs around `main()`: signals at any moment, exit codes, and nothing left behind. */
 import assert from 'node:assert/strict';
-import { testWithOracle } from '#src/testing/index.js';
+import { processesWithTag, testWithOracle } from '#src/testing/index.js';
 import { allGone, startProgram } from '../fixtures/programs/harness.js';
 
 const PLACES: [string, string[]][] = [
@@ -16,7 +16,7 @@ const PLACES: [string, string[]][] = [
 for (const [where, args] of PLACES) {
   for (const how of ['one thread', 'threaded']) {
     testWithOracle(`A signal ${where} ends a ${how === 'threaded' ? 'threaded master' : 'master on one thread'} by that signal within 1 s, with nothing left`, async ({ signal, oracle }) => {
-      for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      const run = async (name: NodeJS.Signals): Promise<void> => {
         const program = startProgram('main-program', [args[0] as string, args[1] ?? '', how], signal);
         await program.said('at');
         const start = performance.now();
@@ -24,9 +24,10 @@ for (const [where, args] of PLACES) {
         const end = await program.ended;
         assert.equal(end.signal, name, end.stderr);
         assert.ok(end.at - start < 1000, `${end.at - start} ms`);
-        await allGone(oracle, 500);
         assert.doesNotMatch(end.stderr, /Warning|UnhandledPromise|ERR_UNHANDLED/);
-      }
+      };
+      await Promise.all([run('SIGINT'), run('SIGTERM')]);
+      await allGone(oracle, 500);
     });
   }
 }
@@ -49,7 +50,7 @@ testWithOracle('A second signal ends a program at once', async ({ signal, oracle
   const end = await program.ended;
   assert.ok(end.signal === 'SIGTERM' || end.signal === 'SIGINT');
   assert.ok(end.at - start < 400, `${end.at - start} ms`);
-  for (const pid of (await import('#src/testing/index.js')).processesWithTag(oracle.tag).map((info) => info.pid)) process.kill(pid, 'SIGCONT');
+  for (const { pid } of processesWithTag(oracle.tag)) process.kill(pid, 'SIGCONT');
   await allGone(oracle, 2000);
 });
 
@@ -62,15 +63,18 @@ testWithOracle('A signal while the master itself computes is served when it come
 });
 
 testWithOracle('A program is ended by a signal at any instant of its life, and leaves nothing', { timeoutMs: 60_000 }, async ({ signal, oracle }) => {
-  for (let instant = 0; instant < 20; instant++) {
+  const run = async (instant: number): Promise<void> => {
     const program = startProgram('main-program', [instant % 2 ? 'chain' : 'call', instant % 4 > 1 ? 'threadless' : 'threaded'], signal);
-    const afterMs = 60 + instant * 30;
+    const afterMs = 60 + instant * 40;
     await Promise.race([program.said('at').catch(() => {}), new Promise((resolve) => setTimeout(resolve, afterMs))]);
     const start = performance.now();
     program.kill(instant % 3 ? 'SIGTERM' : 'SIGINT');
     const end = await program.ended;
     assert.ok(end.at - start < 1000, `${end.at - start} ms at ${afterMs}`);
     assert.ok(end.signal === 'SIGTERM' || end.signal === 'SIGINT', `${end.code} ${end.signal} at ${afterMs}: ${end.stderr}`);
+  };
+  for (let instant = 0; instant < 14; instant += 2) {
+    await Promise.all([run(instant), run(instant + 1)]);
     await allGone(oracle, 2000);
   }
 });

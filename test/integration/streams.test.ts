@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { inEveryMode, rejection } from './modes-table.js';
 
-const seen: { values: number[]; aborted: Promise<unknown>; tell(value: unknown): void } = { values: [], aborted: Promise.resolve(), tell: () => {} };
+const seen: { values: number[]; aborted: Promise<unknown>; tell(value: unknown): void } = {
+  values: [],
+  aborted: Promise.resolve(),
+  tell: () => {},
+};
 
 async function sum(items: AsyncIterable<number>): Promise<number> {
   let total = 0;
@@ -77,7 +81,9 @@ inEveryMode('an error of an iterable that is an argument is thrown in the loop t
 inEveryMode('a ReadableStream as a result is read to its end, cancelled, or fails', async ({ open }) => {
   const context = await open();
   assert.equal(await sum(await context.call(readable, 10)), 55);
-  const failing = await context.call(() => new ReadableStream<number>({ pull: (controller) => controller.error(new TypeError('stream broke')) }));
+  const failing = await context.call(
+    () => new ReadableStream<number>({ pull: (controller) => controller.error(new TypeError('stream broke')) }),
+  );
   assert.equal((await rejection(sum(failing))).message, 'stream broke');
 });
 
@@ -108,7 +114,9 @@ inEveryMode('a WritableStream as an argument or a result takes what is written',
 
 inEveryMode('streams nest in other values', async ({ open }) => {
   const context = await open();
-  const back = await context.call(({ list }: { list: AsyncIterable<number>[] }) => ({ again: list.map((item) => item) }), { list: [numbers(3), readable(4)] });
+  const back = await context.call(({ list }: { list: AsyncIterable<number>[] }) => ({ again: list.map((item) => item) }), {
+    list: [numbers(3), readable(4)],
+  });
   assert.deepEqual(await Promise.all(back.again.map(sum)), [6, 10]);
 });
 
@@ -144,10 +152,12 @@ inEveryMode('an AbortSignal can be a result', async ({ open }) => {
 
 inEveryMode('an iterable ends with an error when the context that produces it ends', async ({ open }) => {
   const context = await open();
-  const items = (await context.call(async function* () {
-    yield 1;
-    await new Promise<void>(() => {});
-  }))[Symbol.asyncIterator]();
+  const items = (
+    await context.call(async function* () {
+      yield 1;
+      await new Promise<void>(() => {});
+    })
+  )[Symbol.asyncIterator]();
   assert.equal((await items.next()).value, 1);
   const next = rejection(items.next());
   await context.shutdown({ graceMs: 0 });
