@@ -52,7 +52,8 @@ function checkErrors() {
       continue;
     }
     const isRaised = source.some((text) => text.includes(`'${code}'`));
-    if (isRaised === section.includes('Not raised yet')) {
+    // "Not raised yet: no method …" is for what is written and cannot be reached.
+    if (isRaised === /Not raised yet(?!: no method)/.test(section)) {
       problems.push(`docs/errors.md says that ${code} is ${isRaised ? 'not raised yet, but it is' : 'raised, but nothing raises it'}`);
     }
   }

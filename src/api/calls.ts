@@ -1,5 +1,6 @@
 /** The caller's side of a call: what is sent, what settles the promise, and how the error reads. */
 
+import { systemClock } from '../core/clock.ts';
 import type { ReplyHandler } from '../core/endpoint.ts';
 import { CallError, MitosError, mitosError } from '../core/errors.ts';
 import { CALL, CANCEL } from '../core/handles.ts';
@@ -61,10 +62,35 @@ export function startCall(runtime: Runtime, request: CallRequest): Promise<unkno
  * Gives what a call has given. An error of a function is made here, inside an asynchronous function that the caller waits
  * for: V8 then knows the caller's own frames, and calls that succeed pay nothing for them.
  */
-export async function settleCall(outcome: Promise<unknown>): Promise<unknown> {
+export async function settleCall(outcome: Promise<unknown>, site: CallSite | undefined): Promise<unknown> {
   const value = await outcome;
-  if (value instanceof Thrown) throw callError(value.target, value.cause);
+  if (value instanceof Thrown) throw callError(value.target, value.cause, site);
   return value;
+}
+
+/** Where a call was made. */
+export interface CallSite {
+  stack?: string;
+}
+
+/** How many call sites are noted in how many milliseconds: one costs as much as half a call, and most are never shown. */
+const SITES = 32;
+const SITES_MS = 16;
+let sitesSince = 0;
+let sitesTaken = 0;
+
+/** Notes where a call is made, for callers that do not await it at once. Under load V8's own trace has to do. */
+export function callSite(): CallSite | undefined {
+  const now = systemClock.now();
+  if (now - sitesSince > SITES_MS) {
+    sitesSince = now;
+    sitesTaken = 0;
+  }
+  if (sitesTaken >= SITES) return undefined;
+  sitesTaken++;
+  const site: CallSite = {};
+  Error.captureStackTrace(site, callSite);
+  return site;
 }
 
 /** What a function threw. */
@@ -159,7 +185,7 @@ class PendingCall implements ReplyHandler {
   onReply(reply: Buffer): void {
     this.#dispose();
     const { target } = this.#request;
-    if (this.#startedAt) target.noteRoundTrip(performance.now() - this.#startedAt);
+    if (this.#startedAt) target.noteRoundTrip(systemClock.now() - this.#startedAt);
     try {
       const value = this.#runtime.live.decode(reply);
       if ((reply[2] as number) & ERROR) this.#onError(value);
@@ -189,7 +215,7 @@ class PendingCall implements ReplyHandler {
     this.#runtime.sendModules(target.id, ref);
     if (target.timedCalls < TIMED_CALLS) {
       target.timedCalls++;
-      this.#startedAt = performance.now();
+      this.#startedAt = systemClock.now();
     }
     this.#replyTo = endpoint.expect(target.id, this);
     this.#watch();
@@ -206,7 +232,7 @@ class PendingCall implements ReplyHandler {
   #watch(): void {
     const { target, signal, timeoutMs } = this.#request;
     if (timeoutMs !== undefined) {
-      this.#dueAt = performance.now() + timeoutMs;
+      this.#dueAt = systemClock.now() + timeoutMs;
       const timer = setTimeout(() => this.#giveUp(timeoutError(target, timeoutMs)), timeoutMs);
       this.#disposers.push(() => clearTimeout(timer));
     }
@@ -231,7 +257,7 @@ class PendingCall implements ReplyHandler {
     mapStacks(this.#runtime, error);
     const { target, chain, timeoutMs } = this.#request;
     // The function there was told that its time is over, and its answer to that came before the timer here.
-    if (timeoutMs !== undefined && performance.now() >= this.#dueAt - 1) {
+    if (timeoutMs !== undefined && systemClock.now() >= this.#dueAt - 1) {
       this.#fail(timeoutError(target, timeoutMs));
       return;
     }
@@ -275,11 +301,11 @@ function mapStacks(runtime: Runtime, error: unknown, seen: Set<unknown> = new Se
 const HERE = /((?:file:|mitos:|\/).*[/_])[^/]*:\d+:\d+\)?$/.exec((new Error().stack || '').split('\n')[1] || '')?.[1];
 
 /** The error of a function that threw: who waits here, and below it the stack from there. */
-function callError(target: Context, cause: unknown): CallError {
+function callError(target: Context, cause: unknown, site?: CallSite): CallError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const error = new CallError('ERR_MITOS_CALL', message, { cause });
   withVia(error, target);
-  const local = (error.stack || '')
+  const local = (site?.stack || error.stack || '')
     .split('\n')
     .slice(1)
     .filter((line) => !HERE || !line.includes(HERE))

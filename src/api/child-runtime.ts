@@ -9,8 +9,8 @@ import type { Context } from './context.ts';
 import { openContext } from './context-promise.ts';
 import { locateFunction } from './locate.ts';
 import { ContextRegistry } from './registry.ts';
-import { runAs } from './self.ts';
 import type { AnyFunction, MaybePromise, Runtime } from './runtime.ts';
+import { runAs } from './self.ts';
 
 /** The process of a child, for the contexts it uses. */
 export class ChildRuntime implements Runtime {
@@ -76,7 +76,8 @@ export class ChildRuntime implements Runtime {
 
   resolveModule(specifier: string, from: string): MaybePromise<number | string> {
     const id = this.#user.moduleAt(from);
-    if (id === undefined) throw mitosError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot import "${specifier}": ${from} is not a module of this context`);
+    if (id === undefined)
+      throw mitosError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot import "${specifier}": ${from} is not a module of this context`);
     return this.#ask({ from: id, specifier, kind: 'import' });
   }
 
@@ -146,6 +147,17 @@ export class ChildRuntime implements Runtime {
   }
 
   runHere(fn: AnyFunction, args: readonly unknown[], signal: AbortSignal | undefined): unknown {
-    return runAs({ caller: this.endpoint.id, signal: signal || new AbortController().signal }, () => fn(...args));
+    const caller = this.endpoint.id;
+    return runAs(
+      signal
+        ? { caller, signal }
+        : {
+            caller,
+            get signal() {
+              return new AbortController().signal;
+            },
+          },
+      () => fn(...args),
+    );
   }
 }

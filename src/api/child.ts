@@ -1,10 +1,11 @@
 /** The module `mitos` as a function sees it that runs in a child. */
-import { self as core } from '../core/main.ts';
+
 import { mitosError } from '../core/errors.ts';
+import { self as core } from '../core/main.ts';
+import type { UserSide } from '../core/user-side.ts';
 import { ChildRuntime } from './child-runtime.ts';
 import { RouterBase } from './router-base.ts';
 import { runAs, setSelf } from './self.ts';
-import type { UserSide } from '../core/user-side.ts';
 
 export { Receiver, Sender } from '../core/channel.ts';
 export * from '../core/errors.ts';

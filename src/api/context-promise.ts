@@ -1,11 +1,11 @@
 /** A context that is still starting: a promise that can already be called, and connected through. */
-import { CONNECT, GRANT } from '../core/handles.ts';
+
 import type { MitosError } from '../core/errors.ts';
-import { jsonOf } from '../core/wire.ts';
-import { CONTROL } from '../core/wire.ts';
+import { CONNECT, GRANT } from '../core/handles.ts';
+import { CONTROL, jsonOf } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { ContextOperations } from './operations.ts';
-import { checkConnectOptions, type ConnectOptions } from './options.ts';
+import { type ConnectOptions, checkConnectOptions } from './options.ts';
 import { toInfo } from './registry.ts';
 import type { Runtime } from './runtime.ts';
 

@@ -85,7 +85,7 @@ export class Context extends ContextOperations {
     if (this.facts) return Promise.resolve({ ...this.facts });
     return new Promise((resolve, reject) => {
       this.#events.once('up', () => resolve({ ...(this.facts as ContextInfo) }));
-      this.closed.then(() => reject(this.reason));
+      void this.closed.then(() => reject(this.reason));
     });
   }
 
@@ -176,12 +176,13 @@ export class Context extends ContextOperations {
   end(graceMs: number): Promise<void> {
     if (this.reason) return Promise.resolve();
     const { endpoint } = this.runtime;
-    if (this.id === endpoint.id) throw mitosError('ERR_MITOS_POLICY', 'A context cannot shut itself down', { hint: 'end the process, or close the router' });
+    if (this.id === endpoint.id)
+      throw mitosError('ERR_MITOS_POLICY', 'A context cannot shut itself down', { hint: 'end the process, or close the router' });
     const dst = this.via ? this.via.id : this.id;
     return new Promise((resolve) => {
       const done = (): void => resolve();
       const replyTo = endpoint.expect(dst, { onReply: done, onDead: done });
-      this.closed.then(done);
+      void this.closed.then(done);
       endpoint.sendJson(dst, SHUTDOWN, replyTo, { id: this.id, graceMs }, CONTROL);
     });
   }

@@ -24,9 +24,11 @@ export function callHere(runtime: Runtime, request: CallRequest, end: CallEnd): 
     fail(signal.reason);
     return;
   }
-  const controller = new AbortController();
+  const controller = typeof AbortController === 'undefined' ? undefined : new AbortController();
+  let isOver = false;
   const giveUp = (error: unknown): void => {
-    (controller.abort as (reason: unknown) => void).call(controller, error);
+    isOver = true;
+    if (controller) (controller.abort as (reason: unknown) => void).call(controller, error);
     fail(error);
   };
   const onAbort = (): void => giveUp(signal?.reason);
@@ -35,10 +37,10 @@ export function callHere(runtime: Runtime, request: CallRequest, end: CallEnd): 
   if (signal) signal.addEventListener('abort', onAbort);
   const run = async (found: unknown): Promise<void> => {
     if (chain?.failure) return fail(chain.failure.error);
-    if (controller.signal.aborted) return;
+    if (isOver) return;
     if (typeof found !== 'function') return fail(mitosError('ERR_MITOS_NOT_CALLABLE', `Cannot call "${String(fn)}": it is not a function`));
     try {
-      const value = await runtime.runHere(found as AnyFunction, args, controller.signal);
+      const value = await runtime.runHere(found as AnyFunction, args, controller?.signal);
       end.resolve(isGenerator(value) ? overlap(value) : value);
     } catch (cause) {
       if (chain && !chain.failure) chain.failure = { error: cause };

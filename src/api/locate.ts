@@ -2,7 +2,7 @@
  * Where a function stands in the text that V8 loaded, asked of V8 itself through the inspector of this very thread.
  * The session is opened at the first question, once; it neither listens on a port nor keeps the process alive.
  */
-import { Session } from 'node:inspector';
+import { Session } from 'inspector';
 
 /** A place in a loaded script. Lines and columns count from 0, columns in UTF-16 units. */
 export interface FunctionLocation {

@@ -1,5 +1,5 @@
 /** What can be done with a context, whether it is up already or still starting. */
-import { type CallOptions, type ChainState, checkCallOptions, sendNotice, settleCall, startCall } from './calls.ts';
+import { type CallOptions, type ChainState, callSite, checkCallOptions, sendNotice, settleCall, startCall } from './calls.ts';
 import { CallChain } from './chain.ts';
 import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
@@ -60,8 +60,10 @@ export abstract class ContextOperations {
   notify<F extends AnyFunction>(fn: F, ...args: Parameters<F>): void {
     requireFunction(fn);
     const target = this.target();
-    if (target instanceof Promise) target.then((context) => sendNotice(this.runtime, context, fn, args));
-    else sendNotice(this.runtime, target, fn, args);
+    const send = (context: Context): void => sendNotice(this.runtime, context, fn, args);
+    // Whoever opened the context is told that it did not come up.
+    if (target instanceof Promise) target.then(send, () => {});
+    else send(target);
   }
 
   /** A chain of calls that run one after the other; when one fails, the rest fail with the same error without running. */
@@ -120,7 +122,7 @@ export abstract class ContextOperations {
     const { signal, timeoutMs, chain } = options;
     const target = this.target();
     const start = (context: Context): Promise<unknown> => startCall(this.runtime, { target: context, fn, args, signal, timeoutMs, chain });
-    return settleCall(target instanceof Promise ? target.then(start) : start(target));
+    return settleCall(target instanceof Promise ? target.then(start) : start(target), callSite());
   }
 }
 

@@ -21,7 +21,8 @@ export class ContextRegistry {
   onChange: (event: 'connect' | 'disconnect', context: Context) => void = () => {};
   readonly #runtime: Runtime;
   readonly #contexts: Map<ContextId, Context> = new Map();
-  readonly #names: Map<string, number> = new Map();
+  /** Names of contexts that are not gone. */
+  readonly #names: Set<string> = new Set();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -40,20 +41,25 @@ export class ContextRegistry {
   /** The context with this id; made if need be. */
   obtain(id: ContextId, name: string, via: Context | null, method: string): Context {
     let context = this.#contexts.get(id);
-    if (!context) this.#contexts.set(id, (context = new Context(this.#runtime, id, name, via, method)));
+    if (!context) {
+      this.#contexts.set(id, (context = new Context(this.#runtime, id, name, via, method)));
+      this.#names.add(name);
+    }
     return context;
   }
 
   /** Forgets a context that did not come up. */
   drop(id: ContextId): void {
+    const context = this.#contexts.get(id);
+    if (context) this.#names.delete(context.name);
     this.#contexts.delete(id);
   }
 
   /** A name that is not taken: `base`, or `base-2` and so on. */
   uniqueName(base: string): string {
-    const count = (this.#names.get(base) || 0) + 1;
-    this.#names.set(base, count);
-    return count === 1 ? base : this.uniqueName(`${base}-${count}`);
+    let name = base;
+    for (let count = 2; this.#names.has(name); count++) name = `${base}-${count}`;
+    return name;
   }
 
   /** Takes a notice of the router. */
@@ -74,7 +80,7 @@ export class ContextRegistry {
     channels.onGone(notice, fromReason(notice.reason));
     for (const [id, context] of this.#contexts) {
       if (!holds(notice, id) && !isBehind(context, notice)) continue;
-      this.#contexts.delete(id);
+      this.drop(id);
       const wasUp = context.connected;
       context.markClosed(fromReason(notice.reason));
       if (wasUp) this.onChange('disconnect', context);

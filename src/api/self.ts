@@ -30,7 +30,8 @@ interface Frame {
 }
 
 const storage: AsyncLocalStorage<Frame> = new AsyncLocalStorage();
-const never: AbortController = new AbortController();
+/** Made when first asked for: old versions of Node have none. */
+let never: AbortController | undefined;
 let source: SelfSource | undefined;
 
 /** @internal Says what `self()` gives in this thread. The newest router of a master wins. */
@@ -59,7 +60,9 @@ export function self(): Self {
     parent: router.self.via,
     caller: frame ? callerOf(frame.caller) : null,
     get signal(): AbortSignal {
-      return frame ? frame.signal : never.signal;
+      if (frame) return frame.signal;
+      never = never || new AbortController();
+      return never.signal;
     },
   };
 }

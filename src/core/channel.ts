@@ -5,7 +5,7 @@
  * credit. A dead message without data ends the flow, one with data (or an item with the ERROR flag) ends it with an
  * error; a dead message to the sender's handle says that nobody reads any more. A sender that was handed over starts
  * with a whole window; a *source* (an iterable that was handed over) starts with none and learns from the first credit
- * message where to send: so nothing is produced before somebody reads.
+ * message where to send: so nothing is produced before it has arrived.
  */
 import { randomBytes } from 'crypto';
 import { mitosError, type MitosError } from './errors.ts';
@@ -109,7 +109,7 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
   /** @internal Asks a source to begin. */
   start(dst: ContextId, handle: number): void {
     this.#source = { dst, handle };
-    this.#sendCredit(dst, handle, this.#channels.endpoint.limits.channelWindowBytes);
+    this.#sendCredit(dst, handle, this.#channels.endpoint.limits.channelWindowBytes, this.handle);
   }
 
   /**
@@ -239,10 +239,11 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
     if (isDue) this.#sendCredit(srcOf(message), replyTo, taken);
   }
 
-  #sendCredit(dst: ContextId, handle: number, bytes: number): void {
+  /** Only the first credit of a source has a `replyTo`: for later ones it is no news that the sender has closed meanwhile. */
+  #sendCredit(dst: ContextId, handle: number, bytes: number, replyTo: number = 0): void {
     const message = Buffer.alloc(HEADER + 4);
     message.writeUInt32BE(bytes, HEADER);
-    this.#channels.endpoint.send(dst, handle, this.handle, message, CONTROL);
+    this.#channels.endpoint.send(dst, handle, replyTo, message, CONTROL);
   }
 
   #end(error: unknown): void {

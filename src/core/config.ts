@@ -19,6 +19,8 @@ export interface ChildConfig {
   cwd?: string | undefined;
   /** Bytes of the user's side, compressed, that follow this greeting. */
   userBytes: number;
+  /** Bytes of whole frames that follow that, on their way already. */
+  firstBytes?: number;
 }
 
 /** A child's greeting, and what `info()` gives. */

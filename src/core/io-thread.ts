@@ -17,6 +17,8 @@ export interface ThreadData {
   sources: Sources;
   /** Bundles to install at once, for the I/O thread of a master. */
   bundles: string[];
+  /** Frames from the parent that the user's thread has read already, and which are not for it. */
+  first: Uint8Array;
 }
 
 /** A running I/O thread. */
@@ -27,10 +29,10 @@ export interface IoThread {
 }
 
 /** Starts the thread that owns the streams of a context. */
-export function startIoThread(config: ChildConfig, sources: Sources, bundles: string[]): IoThread {
+export function startIoThread(config: ChildConfig, sources: Sources, bundles: string[], first: Uint8Array): IoThread {
   const { port1, port2 } = new MessageChannel();
   const cells = new Int32Array(new SharedArrayBuffer(4 * CELLS));
-  const data: ThreadData = { mitos: 'io', config, port: port2, cells, sources, bundles };
+  const data: ThreadData = { mitos: 'io', config, port: port2, cells, sources, bundles, first };
   const worker = new Worker(threadSource(sources), { eval: true, workerData: data, transferList: [port2], execArgv: [] });
   return { worker, port: port1, cells };
 }

@@ -12,14 +12,14 @@ import { brotliDecompressSync } from 'zlib';
 import type { ChildConfig, LifeNotice } from './config.ts';
 import { describe } from './describe.ts';
 import { closeStrayDescriptors, IN, OUT, readExactly, rest, tryRead } from './descriptors.ts';
-import { fdTransport } from './fd-transport.ts';
-import { HELLO } from './handles.ts';
+import { fdTransport, writeNow } from './fd-transport.ts';
+import { FIRST_MAILBOX, HELLO } from './handles.ts';
 import { evaluate, Hop, type Sources } from './hop.ts';
 import { addShortcut, pumpOf, startIoThread, type ThreadData } from './io-thread.ts';
 import { FrameLink, PortTransport, sharedLock } from './port-transport.ts';
 import type { Stream } from './stream.ts';
 import type { UserSide } from './user-side.ts';
-import { CONTROL, HEADER, jsonFrame, jsonOf, VERSION } from './wire.ts';
+import { CONTROL, dstOf, FrameParser, HEADER, handleOf, jsonFrame, jsonOf, VERSION } from './wire.ts';
 
 export { systemClock } from './clock.ts';
 export * from './errors.ts';
@@ -123,7 +123,9 @@ function runHere(config: ChildConfig, sources: Sources, read: (parent: Stream) =
 }
 
 function bootThreaded(config: ChildConfig, sources: Sources): void {
-  const { worker, port, cells } = startIoThread(config, sources, []);
+  writeNow(OUT, [greeting(config)]);
+  const first = takeFirstFrames(config);
+  const { worker, port, cells } = startIoThread(config, sources, [], Buffer.concat(first.others));
   worker.on('error', (error: Error) => {
     process.stderr.write(`mitos: the I/O thread failed: ${error.stack || error}\n`);
     process.exit(70);
@@ -142,10 +144,23 @@ function bootThreaded(config: ChildConfig, sources: Sources): void {
   const user = createUser(config, (frame) => link.send(frame), pumpOf(link, Infinity), core);
   self.user = user;
   process.on('exit', () => flushUser(user, pumpOf(link, 250)));
+  for (const frame of first.own) user.endpoint.receive(frame);
+}
+
+/**
+ * Reads the frames that came right behind the greeting, so that a first call need not wait until the I/O thread is up: those for
+ * the user's side are handled here, the others are left to that thread, which reads all that follows.
+ */
+function takeFirstFrames(config: ChildConfig): { own: Buffer[]; others: Buffer[] } {
+  const own: Buffer[] = [];
+  const others: Buffer[] = [];
+  const isOwn = (frame: Buffer): boolean => dstOf(frame) === config.id && handleOf(frame) >= FIRST_MAILBOX;
+  if (config.firstBytes) new FrameParser().push(readExactly(config.firstBytes), (frame) => (isOwn(frame) ? own : others).push(frame));
+  return { own, others };
 }
 
 /** The I/O thread: routing goes on whatever the user's thread does, and the process ends when the parent is gone. */
-function runIo({ config, port, cells, sources, bundles }: ThreadData): void {
+function runIo({ config, port, cells, sources, bundles, first }: ThreadData): void {
   const end = (graceMs: number, untilMs: number): void => {
     link.notify({ graceMs });
     setTimeout(die, untilMs);
@@ -171,14 +186,15 @@ function runIo({ config, port, cells, sources, bundles }: ThreadData): void {
   port.on('message', () => link.acknowledge(() => !hop.router.parent || hop.router.parent.isIdle));
   self.hop = hop;
   for (const bundle of bundles) hop.install(bundle);
-  if (!transport) return;
-  hop.attachParent(transport);
-  greet(hop);
+  if (transport) hop.attachParent(transport).feed(Buffer.from(first));
 }
 
 function greet(hop: Hop): void {
-  const parent = hop.router.parent as Stream;
-  parent.send(jsonFrame(CONTROL, parent.peerId, hop.config.id, HELLO, 0, { v: VERSION, ...describe() }));
+  (hop.router.parent as Stream).send(greeting(hop.config));
+}
+
+function greeting({ id, ancestors }: ChildConfig): Buffer {
+  return jsonFrame(CONTROL, ancestors[0] as number, id, HELLO, 0, { v: VERSION, ...describe() });
 }
 
 /** Has the programs that this process started end with it. Of no use for a thread, which shares the process with others. */

@@ -63,6 +63,7 @@ export class Stream {
   readonly #queues: Buffer[][] = [[], [], []];
   readonly #parser: FrameParser = new FrameParser();
   #transport: Transport | undefined;
+  #first: ((followingBytes: number) => Uint8Array) | undefined;
   #isWaiting = false;
   #isScheduled = false;
   #isEnding = false;
@@ -92,11 +93,12 @@ export class Stream {
   }
 
   /**
-   * Gives the stream its bytes. `first` (the preamble) leaves before any frame.
-   * Nothing is read until the transport is attached, so no byte is lost.
+   * Gives the stream its bytes. `first` makes what leaves before any frame (preamble and greeting): in a turn of its own, so that
+   * it can tell how many bytes of frames follow in the same write, 0 when they are too many for one.
    */
-  attach(transport: Transport, first?: Uint8Array): void {
+  attach(transport: Transport, first?: (followingBytes: number) => Uint8Array): void {
     this.#transport = transport;
+    this.#first = first;
     this.#heardAt = this.#options.clock.now();
     transport.onData = (chunk) => this.#onData(chunk);
     transport.onDrain = () => {
@@ -104,11 +106,7 @@ export class Stream {
       this.flush();
     };
     transport.onClose = (reason) => this.close(this.#lost(reason));
-    if (first) {
-      this.stats.bytesOut += first.length;
-      this.#isWaiting = !transport.write([first]);
-    }
-    this.flush();
+    queueMicrotask(() => this.flush());
   }
 
   /** Starts asking for signs of life; called when the neighbour is up. */
@@ -150,8 +148,9 @@ export class Stream {
   flush(): void {
     this.#isScheduled = false;
     const transport = this.#transport;
-    while (transport && !this.#isWaiting && !this.isClosed && this.queuedBytes) {
-      const chunks = this.#nextBatch();
+    while (transport && !this.#isWaiting && !this.isClosed && (this.queuedBytes || this.#first)) {
+      const chunks = this.#takeFirst();
+      chunks.push(...this.#nextBatch());
       this.stats.writes++;
       if (!transport.write(chunks)) this.#isWaiting = true;
     }
@@ -219,6 +218,14 @@ export class Stream {
     const data = Buffer.alloc(8);
     data.writeDoubleBE(this.#options.clock.now());
     this.send(makeFrame(CONTROL, this.peerId, this.#options.selfId, PING, 0, data));
+  };
+
+  #takeFirst: () => Uint8Array[] = () => {
+    if (!this.#first) return [];
+    const first = this.#first(this.queuedBytes < BATCH ? this.queuedBytes : 0);
+    this.#first = undefined;
+    this.stats.bytesOut += first.length;
+    return [first];
   };
 
   #nextBatch: () => Buffer[] = () => {

@@ -149,6 +149,13 @@ export class FrameParser {
     this.#more.push(chunk);
     this.#bytes += chunk.length;
     for (let frame = this.#next(); frame; frame = this.#next()) onFrame(frame);
+    if (this.#bytes && this.#need === HEADER) this.#checkStart();
+  }
+
+  /** Junk shows by its first byte: the rest of it may never come. */
+  #checkStart(): void {
+    this.#join();
+    if (this.#chunk[0] !== MAGIC) throw notAFrame(this.#chunk);
   }
 
   #next(): Buffer | undefined {

@@ -5,8 +5,8 @@ import { MitosError } from '../core/errors.ts';
 import { Router, type RouterOptions } from './router.ts';
 
 /** Time that a signal leaves for an orderly end, in milliseconds. */
-const SIGNAL_LIMIT_MS = 800;
-/** Part of it that running calls have; what does not end is killed 400 ms later. */
+const SIGNAL_LIMIT_MS = 700;
+/** Part of it that running calls have; what does not end is killed 300 ms later. */
 const SIGNAL_GRACE_MS = 200;
 
 /** What tells `main` which module it stands in: `import.meta`, or `module` of CommonJS. */

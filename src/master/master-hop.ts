@@ -46,7 +46,7 @@ export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void)
 
 /** The hop on a thread of its own. */
 export function createThreadedHop(config: ChildConfig, deliver: (frame: Buffer) => void, onCrash: (error: Error) => void): MasterHop {
-  const thread: IoThread = startIoThread(config, SOURCES, [PARENT]);
+  const thread: IoThread = startIoThread(config, SOURCES, [PARENT], new Uint8Array(0));
   thread.worker.on('error', onCrash);
   const link = new FrameLink(thread.port, thread.cells, deliver, () => {});
   return {

@@ -125,7 +125,8 @@ export class MasterRuntime implements Runtime {
   }
 
   mapStack(stack: string): string {
-    return this.graph.mapStack(stack);
+    // What is left of ours are frames of the library, which help nobody.
+    return this.graph.mapStack(stack).replace(/\n[ \t]+at [^\n]*\bmitos:[^\s()]*:\d+:\d+\)?(?=\n|$)/g, '');
   }
 
   /** Counters of the links of the master. */

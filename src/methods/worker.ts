@@ -17,7 +17,7 @@ export const worker: Method = {
     const { port1, port2 } = new MessageChannel();
     const thread = new Worker(threadSource(hop.sources), {
       eval: true,
-      workerData: { mitos: 'worker', config, port: port2, cells: undefined, sources: hop.sources, bundles: [] },
+      workerData: { mitos: 'worker', config, port: port2, cells: undefined, sources: hop.sources, bundles: [], first: undefined },
       transferList: [port2],
       stdout: true,
       stderr: true,

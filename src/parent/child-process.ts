@@ -35,7 +35,7 @@ const WATCH_FD = 6;
 
 /** Starts a process as `plan` says. Failures to start appear in `exited`. */
 export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
-  const marker = randomBytes(16).toString('hex');
+  const marker = randomBytes(16).toString('base64').slice(0, 22);
   const hasWatch = plan.passesDescriptors && plan.isThreadless;
   const stage = firstStage({
     marker,

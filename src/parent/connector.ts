@@ -113,10 +113,15 @@ export class Connector implements ParentLayer {
     if (link.isBlind) this.#greet(child, config);
   }
 
-  /** Writes preamble and greeting; everything that waits for the child follows. */
+  /** Writes preamble, greeting and user's side; everything that waits for the child follows in the same write. */
   #greet({ order, stream, link }: Child, config: ChildConfig): void {
-    const greeting = jsonFrame(CONTROL, order.id, this.#hop.config.id, HELLO, 0, config);
-    stream.attach(link.transport, link.preamble && Buffer.concat([link.preamble, greeting, this.#hop.sources.packedUser]));
+    const { config: own, sources } = this.#hop;
+    const { preamble } = link;
+    const greet = (firstBytes: number): Buffer => {
+      const greeting = jsonFrame(CONTROL, order.id, own.id, HELLO, 0, { ...config, firstBytes });
+      return Buffer.concat([preamble as Uint8Array, greeting, sources.packedUser]);
+    };
+    stream.attach(link.transport, preamble && greet);
   }
 
   #watch(child: Child, config: ChildConfig): void {
@@ -166,7 +171,7 @@ export class Connector implements ParentLayer {
       this.#end(child, child.reason);
     } else {
       child.stream.send(jsonFrame(CONTROL, id, this.#hop.config.id, SHUTDOWN, 0, { graceMs }));
-      const timer = clock.setTimeout(() => child.link.kill(), graceMs + 400);
+      const timer = clock.setTimeout(() => child.link.kill(), graceMs + 300);
       child.gone.then(() => clock.clearTimeout(timer));
     }
     return child.gone;

@@ -40,7 +40,7 @@ export function firstStage(options: FirstStageOptions): string[] {
   const close = watchFd === undefined ? '' : ` ${watchFd}<&-`;
   const search = node ? '' : `for n in \`command -v node nodejs\` ${PLACES};do [ -d $n ]&&n=$n/node;[ -x $n ]&&{ set -- $n;[ $n = \${n#~} ]&&break;};done;`;
   const script =
-    `j=$1;shift;${search}[ $# = 0 ]&&{ echo $0 none \`uname -sm\`;exit 127;};echo $0 ok $*;${watch}` +
+    `j=$1;shift;${search}[ "$1" ]||{ echo $0 none \`uname -sm\`;exit 127;};echo $0 ok $*;${watch}` +
     `exec "$@" -e "$j" 3<&0 4>&1 0</dev/null ${output}${close}`;
   return ['sh', '-c', script, marker, readerFor(preambleBytes), ...(node || [])];
 }
@@ -50,8 +50,8 @@ function readerFor(preambleBytes: number): string {
   const [major, minor] = OLDEST_NODE;
   return (
     `var q=require,f=q("fs"),p=process,v=p.versions.node.split("."),n=${preambleBytes},b=Buffer.alloc(n),o=0,m={};` +
-    `if(v[0]-0+v[1]/100<${major + minor / 100})p.exit(f.writeSync(4,"old "+p.version+"\\n"));` +
-    `for(;o<n;)try{o+=f.readSync(3,b,o,n-o)||p.exit(1)}catch(e){if(e.code!="EAGAIN")throw e}` +
+    `if(+v[0]+v[1]/100<${major + minor / 100})p.exit(f.writeSync(4,"old "+p.version+"\\n"));` +
+    `for(;o<n;)try{o+=f.readSync(3,b,o,n-o)||p.exit(1)}catch(e){e.code=="EAGAIN"||p.exit(2)}` +
     `v=q("zlib").brotliDecompressSync(b)+"";new Function("module","require",v)(m,q);m.exports.boot(v,b)`
   );
 }

@@ -106,7 +106,13 @@ class Traffic {
         () => {},
       );
     } else {
-      this.#open(this.tree.spawn(parent));
+      const child = this.tree.spawn(parent);
+      this.#open(child);
+      // A child of a child that is not up yet, and a call to it, in one flight.
+      if (this.#random.bool(0.2)) {
+        this.#open(this.tree.spawn(child));
+        this.#numbered(this.tree.master, child);
+      }
     }
   }
 

@@ -79,7 +79,7 @@ function check(output: string, folder: string, main: string, text: string): void
   assert.equal(closure?.[0], 'ERR_MITOS_CAPTURE');
   assert.match(closure?.[1] ?? '', new RegExp(`captures "value".*${main.replace('.', '\\.')}:${line('// the capturing line')}`));
   for (const [index, one] of [bound, method, type, proxy, evaluated, native].entries())
-    assert.equal(one?.[0], 'ERR_MITOS_NOT_CALLABLE', `${index}: ${one}`);
+    assert.equal(one?.[0], 'ERR_MITOS_NOT_CALLABLE', `${index}: ${String(one)}`);
   assert.match(bound?.[1] ?? '', /"bound plain".*bound/);
   assert.match(method?.[1] ?? '', /"method".*:\d+.*instance/);
   assert.match(type?.[1] ?? '', /"Tools".*class/);

@@ -61,6 +61,21 @@ inEveryMode(
   },
 );
 
+inEveryMode("an error that comes through several calls shows the user's lines of each, and no frame of the library", async ({ open }) => {
+  const context = await open();
+  const error = await rejection(
+    context.call(async () => {
+      const { self } = await import('mitos');
+      const below = await self().router.worker();
+      await below.call(failLater);
+    }),
+  );
+  const text = `${error.stack}\n${(error.cause as Error).stack}\n${((error.cause as Error).cause as Error).stack}`;
+  assert.equal(error.message, 'later');
+  assert.match(text, /failLater.*calls-errors\.test\.[jt]s:\d+:\d+/);
+  assert.doesNotMatch(text, /mitos:\w*[:/]|\[eval\]/);
+});
+
 inEveryMode('what is thrown and is no error is the cause as it is', async ({ open }) => {
   const context = await open();
   const thrown = [

@@ -249,7 +249,7 @@ inEveryMode('after one call of a chain fails the rest fail with its error and do
   const [a, b] = await Promise.all(rest);
   assert.equal(await first, 1);
   assert.equal((await failed).message, 'link broke');
-  for (const error of [a, b]) assert.deepEqual([error?.message, (error?.cause as { code?: string }).code], ['link broke', 'E_LINK']);
+  for (const error of [a, b]) assert.deepEqual([error?.message, (error?.cause as { code?: string } | undefined)?.code], ['link broke', 'E_LINK']);
   assert.deepEqual(await context.call(() => state.list), [1]);
   assert.equal((await rejection(chain.call(note, 4))).message, 'link broke');
   chain.reset();
@@ -297,7 +297,7 @@ withRouter('wrong arguments throw TypeError or RangeError at once', async ({ rou
     () => context.import(wrong(5), { from: import.meta.url }),
     () => context.import('node:os', wrong(undefined)),
   ];
-  for (const [i, act] of typeErrors.entries()) assert.throws(act, TypeError, `type error ${i}: ${act}`);
+  for (const [i, act] of typeErrors.entries()) assert.throws(act, TypeError, `type error ${i}: ${String(act)}`);
   const rangeErrors = [
     () => context.with({ timeoutMs: -1 }),
     () => context.with({ timeoutMs: Number.NaN }),

@@ -56,15 +56,28 @@ function closeDescriptors(last: number): Promise<never> {
   return new Promise(() => {});
 }
 
-function writeJunk(fds: number[]): Promise<never> {
+function writeJunk(fds: number[], size: number): Promise<never> {
   for (const fd of fds) {
     try {
-      fs.writeSync(fd, Buffer.alloc(64, 'junk'));
+      fs.writeSync(fd, Buffer.alloc(size, 'junk'));
     } catch {
       // not open, or not to be written
     }
   }
   return new Promise(() => {});
+}
+
+function cutFrame(code: number): void {
+  const header = Buffer.alloc(28);
+  header[0] = 0x6d;
+  header[1] = 1;
+  header.writeUInt32BE(1000, 24);
+  fs.writeSync(4, header);
+  process.exit(code);
+}
+
+function giveBytes(size: number): Uint8Array {
+  return new Uint8Array(size);
 }
 
 function throwLater(text: string): number {
@@ -228,17 +241,40 @@ for (const mode of PROCESSES) {
     const sibling = await mode.open(router);
     const pid = await pidOf(child);
     const pending = errorOf(child.call(hang));
-    await rejectsWith(child.call(writeJunk, [4]), 'ERR_MITOS_PROTOCOL');
+    await rejectsWith(child.call(writeJunk, [4], 5), 'ERR_MITOS_PROTOCOL');
     assert.equal((await pending).code, 'ERR_MITOS_PROTOCOL');
     assert.equal((await child.closed).code, 'ERR_MITOS_PROTOCOL');
     await pidsGone([pid], 1500);
     assert.equal(await sibling.call(add, 1, 2), 3);
   });
 
+  treeTest(`A frame that a ${mode.name} child cuts short by its end is told as that end`, {}, async ({ router }) => {
+    const child = await mode.open(router);
+    const sibling = await mode.open(router);
+    const pending = errorOf(child.call(hang));
+    const error = await rejectsWith(child.call(cutFrame, 3), 'ERR_MITOS_CHILD_EXIT');
+    assert.equal(error['exitCode'], 3);
+    assert.equal((await pending).code, 'ERR_MITOS_CHILD_EXIT');
+    assert.equal(await sibling.call(add, 1, 2), 3);
+  });
+
+  treeTest(`A large reply that dies half way in a ${mode.name} child is told as its end`, {}, async ({ router }) => {
+    const child = await mode.open(router);
+    const sibling = await mode.open(router);
+    const pid = await pidOf(child);
+    const large = errorOf(child.call(giveBytes, 100_000_000));
+    await child.call(add, 1, 1);
+    process.kill(pid, 'SIGKILL');
+    const error = await large;
+    assert.equal(error.code, 'ERR_MITOS_CHILD_EXIT');
+    assert.equal(error['signal'], 'SIGKILL');
+    assert.equal(await sibling.call(add, 1, 2), 3);
+  });
+
   treeTest(`Junk that a ${mode.name} child writes on all its descriptors harms nobody else`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const sibling = await mode.open(router);
-    await rejectsWith(child.call(writeJunk, Array.from({ length: 21 }, (_, fd) => fd)), 'ERR_MITOS_PROTOCOL', 'ERR_MITOS_CHILD_EXIT', 'ERR_MITOS_DISCONNECTED');
+    await rejectsWith(child.call(writeJunk, Array.from({ length: 21 }, (_, fd) => fd), 64), 'ERR_MITOS_PROTOCOL', 'ERR_MITOS_CHILD_EXIT', 'ERR_MITOS_DISCONNECTED');
     assert.equal(await sibling.call(add, 1, 2), 3);
   });
 

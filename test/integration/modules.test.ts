@@ -10,8 +10,7 @@ const FOLDER = new URL('../../../test/fixtures/raw/programs-api/modules/', impor
 const from = import.meta.url;
 const at = (path: string): URL => new URL(path, FOLDER);
 
-// biome-ignore lint/suspicious/noExplicitAny: modules of any kind
-type Loose = Record<string, (...args: any[]) => any>;
+type Loose = Record<string, (...args: never[]) => unknown>;
 type Far = Remote<Loose>;
 
 async function here(path: string): Promise<Loose> {
@@ -134,16 +133,26 @@ withRouter('a module is evaluated once in a context, however it is reached', asy
 });
 
 inEveryMode('a require() that has to be fetched blocks only the thread that calls it', async ({ open }) => {
-  const [context, below] = await open()
-    .call(() => 0)
-    .then(async () => {
-      const outer = await open();
-      return [outer, await open(outer)] as const;
-    });
+  const context = await open();
+  const below = await open(context);
   const far = await context.import<Loose>(at('cjs/main.cjs'), { from });
   const [late, pid] = await Promise.all([far['computed']?.('late'), below.call(() => process.pid)]);
   assert.equal(late, 'late');
   assert.equal(typeof pid, 'number');
+});
+
+inEveryMode('code that blocks a context with an I/O thread does not stop what goes through it', async ({ open, hasOwnThread }) => {
+  if (!hasOwnThread) return;
+  const context = await open();
+  const below = await open(context);
+  const order: string[] = [];
+  const busy = context
+    .call(() => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700);
+    })
+    .then(() => order.push('blocked'));
+  await Promise.all([busy, below.call((n: number) => n + 1, 1).then(() => order.push('behind it'))]);
+  assert.deepEqual(order, ['behind it', 'blocked']);
 });
 
 withRouter('modules reach grandchildren from a child that calls them', async ({ router }) => {

@@ -198,7 +198,7 @@ withRouter('in a child main() does nothing and a Router cannot be made', async (
       throw new Error('it ran');
     });
   });
-  const error = await rejection(context.call(() => new Router() && undefined));
+  const error = await rejection(context.call(() => void new Router()));
   assert.equal((error.cause as { code?: string }).code, 'ERR_MITOS_POLICY');
   assert.equal(await context.call(() => MitosError.is(new MitosError('ERR_MITOS_ABORTED', 'x'))), true);
 });

@@ -48,10 +48,11 @@ testWithOracle('A second signal ends a program at once', async ({ signal, oracle
   await new Promise((resolve) => setTimeout(resolve, 50));
   program.kill('SIGTERM');
   const end = await program.ended;
-  assert.ok(end.signal === 'SIGTERM' || end.signal === 'SIGINT');
-  assert.ok(end.at - start < 400, `${end.at - start} ms`);
+  // A stopped process cannot notice the end of its master before it goes on.
   for (const { pid } of processesWithTag(oracle.tag)) process.kill(pid, 'SIGCONT');
   await allGone(oracle, 2000);
+  assert.equal(end.signal, 'SIGTERM');
+  assert.ok(end.at - start < 1000, `${end.at - start} ms`);
 });
 
 testWithOracle('A signal while the master itself computes is served when it comes back', async ({ signal, oracle }) => {

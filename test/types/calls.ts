@@ -60,7 +60,7 @@ export function refusals(): void {
   // @ts-expect-error options are checked
   void context.with({ timeout: 1 });
   // @ts-expect-error a notification has no result
-  void (context.notify(add, 1) satisfies Promise<number>);
+  context.notify(add, 1) satisfies Promise<number>;
   // @ts-expect-error the names of options are checked
   void router.local({ nodePath: 'node' });
   // @ts-expect-error the names of events are checked

@@ -93,7 +93,7 @@ test('Stream holds frames until it has a transport, and sends the preamble befor
   const [left, right] = memoryStreamPair({ schedule: clock.schedule });
   let bytes = '';
   right.onData = (chunk) => (bytes += chunk.toString('latin1'));
-  end.stream.attach(left, Buffer.from('preamble'));
+  end.stream.attach(left, () => Buffer.from('preamble'));
   await clock.runUntilIdleAsync();
   assert.match(bytes, /^preamblem/);
 });
