@@ -20,24 +20,31 @@ import {
   jsonFrame,
   makeFrame,
   MAX_FRAME_DATA,
+  type Message,
   PRIORITY,
   replyToOf,
+  sizeOf,
   srcOf,
 } from './wire.ts';
 
 /** Bytes in front of the data of a fragment: message id, total length. */
 const PREFIX = 8;
-const CHUNK: number = MAX_FRAME_DATA - PREFIX;
+/** Bytes of a message in a fragment: half of what a read gives, so that few frames lie across two reads. */
+const CHUNK: number = MAX_FRAME_DATA / 2 - HEADER - PREFIX;
 /** What a message under assembly counts beside its bytes, so that many small ones are bounded too. */
 const OVERHEAD = 1024;
 /** Most messages of one context that are refused and not yet over. */
 const MAX_MESSAGES = 10000;
 
 interface Outgoing {
-  message: Buffer;
+  message: Message;
   id: number;
-  /** Offset in the message; starts behind its header. */
-  at: number;
+  /** Bytes of data that have not left. */
+  left: number;
+  total: number;
+  /** What has not left: the rest of the current piece, and the pieces behind it. */
+  rest: Uint8Array;
+  pieces: Uint8Array[];
 }
 
 /** What goes to one mailbox. */
@@ -74,8 +81,9 @@ export class BulkSender {
   }
 
   /** Takes the message if it is large or has to stay behind a large one; else the caller sends it as it is. */
-  take(message: Buffer, dst: ContextId, handle: number): boolean {
-    const isLarge = message.length > HEADER + MAX_FRAME_DATA;
+  take(message: Message, dst: ContextId, handle: number): boolean {
+    const total = sizeOf(message) - HEADER;
+    const isLarge = total > MAX_FRAME_DATA;
     let target = this.#targets.get(dst);
     if (!isLarge && !target) return false;
     const key = handle === LOAD || handle === CANCEL ? CALL : handle;
@@ -83,7 +91,8 @@ export class BulkSender {
     if (!isLarge && !lane) return false;
     if (!target) this.#targets.set(dst, (target = { lanes: new Map(), sent: 0, taken: 0, isPumping: false }));
     if (!lane) target.lanes.set(key, (lane = { queue: [], until: 0 }));
-    lane.queue.push({ message, id: this.#nextId++ >>> 0, at: HEADER });
+    const pieces = message.pieces ? [...message.pieces] : [];
+    lane.queue.push({ message, id: this.#nextId++ >>> 0, left: total, total, rest: message.subarray(HEADER), pieces });
     this.#pump(target);
     return true;
   }
@@ -118,7 +127,7 @@ export class BulkSender {
       target.lanes.delete(key);
       target.lanes.set(key, lane);
       const frame = nextFragment(outgoing);
-      if (outgoing.at >= outgoing.message.length) lane.queue.shift();
+      if (!outgoing.left) lane.queue.shift();
       lane.until = target.sent += frame.length - HEADER;
       this.#sendFrame(frame);
     }
@@ -127,16 +136,21 @@ export class BulkSender {
 }
 
 function nextFragment(outgoing: Outgoing): Buffer {
-  const { message, at } = outgoing;
-  const end = Math.min(at + CHUNK, message.length);
-  const frame = Buffer.allocUnsafe(HEADER + PREFIX + end - at);
+  const { message } = outgoing;
+  const size = Math.min(CHUNK, outgoing.left);
+  const frame = Buffer.allocUnsafe(HEADER + PREFIX + size);
   message.copy(frame, 0, 0, HEADER);
   frame.writeUInt32BE(outgoing.id, HEADER);
-  frame.writeUInt32BE(message.length - HEADER, HEADER + 4);
-  message.copy(frame, HEADER + PREFIX, at, end);
+  frame.writeUInt32BE(outgoing.total, HEADER + 4);
   frame[2] = ((message[2] as number) & ~PRIORITY) | BULK | FRAGMENT;
   frame.writeUInt32BE(frame.length - HEADER, 24);
-  outgoing.at = end;
+  for (let at = HEADER + PREFIX; at < frame.length; ) {
+    const part = outgoing.rest.subarray(0, frame.length - at);
+    frame.set(part, at);
+    at += part.length;
+    outgoing.rest = outgoing.rest.length > part.length ? outgoing.rest.subarray(part.length) : outgoing.pieces.shift() || outgoing.rest.subarray(part.length);
+  }
+  outgoing.left -= size;
   return frame;
 }
 

@@ -8,12 +8,12 @@
  * message where to send: so nothing is produced before it has arrived.
  */
 import { randomBytes } from 'crypto';
-import { mitosError, type MitosError } from './errors.ts';
-import * as handles from './handles.ts';
 import type { Endpoint } from './endpoint.ts';
+import { type MitosError, mitosError } from './errors.ts';
+import * as handles from './handles.ts';
 import { fromReason } from './reason.ts';
-import { type IdSet, holds } from './route-table.ts';
-import { BULK, CONTROL, type ContextId, DEAD, dataOf, ERROR, HEADER, jsonOf, replyToOf, srcOf } from './wire.ts';
+import { holds, type IdSet } from './route-table.ts';
+import { BULK, CONTROL, type ContextId, DEAD, dataOf, ERROR, HEADER, jsonOf, replyToOf, sizeOf, srcOf } from './wire.ts';
 
 /** What an item counts beside its own bytes, so that empty items are bounded too. */
 const ITEM_OVERHEAD = 64;
@@ -347,13 +347,16 @@ export class Sender<T = unknown> {
   #transmit(value: T): void {
     const message = this.#channels.codec.encode(value, 'value', this.dst);
     this.#channels.endpoint.send(this.dst, this.handle, this.open(), message, BULK);
-    this.#credit -= message.length - HEADER + ITEM_OVERHEAD;
+    this.#credit -= sizeOf(message) - HEADER + ITEM_OVERHEAD;
   }
 
   #onCredit(message: Buffer): void {
     if (srcOf(message) !== this.dst) return;
     if ((message[2] as number) & DEAD) {
-      const reason = message.length > HEADER ? fromReason(jsonOf(message)) : mitosError('ERR_MITOS_DISCONNECTED', 'Cannot send: the receiver was closed');
+      const reason =
+        message.length > HEADER
+          ? fromReason(jsonOf(message))
+          : mitosError('ERR_MITOS_DISCONNECTED', 'Cannot send: the receiver was closed');
       this.#stop(reason);
       return;
     }

@@ -3,6 +3,7 @@ import { types } from 'util';
 import { BYTES, type CodecHooks, type CodecLimits } from './codec-format.ts';
 import { type ErrorData, isError, readError } from './error-data.ts';
 import { type ErrorCode, MitosError, mitosError } from './errors.ts';
+import type { Message } from './wire.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { Secret } from './secret.ts';
 
@@ -37,7 +38,7 @@ const getPrototypeOf = Object.getPrototypeOf as (value: object) => object | null
  *
  * Kept: everything named in `codec-format.ts`, with shared references and cycles inside one message. Plain objects are those of `{}`, of a null
  * prototype (they arrive with the usual one) and of another realm. A getter is read once; `toJSON` is never called; symbol keys, properties that are not
- * enumerable and named properties of arrays are left out. A view sends only its own bytes, copied once. An error goes as {@link errorToData} tells of it.
+ * enumerable and named properties of arrays are left out. A view sends only its own bytes. Up to 4 MiB of bytes are copied here; more are copied as they leave, and must not be changed until then. An error goes as {@link errorToData} tells of it.
  *
  * Throws `ERR_MITOS_NOT_SENDABLE` with the path of the value, `ERR_MITOS_LIMIT` (depth, count, size of a bigint), `ERR_MITOS_TOO_LARGE`.
  *
@@ -49,7 +50,7 @@ export function encode(
   headroom: number,
   hooks: CodecHooks = {},
   limits: CodecLimits = DEFAULT_LIMITS,
-): Buffer {
+): Message {
   if (value === undefined) return Buffer.allocUnsafe(headroom);
   const state: State = { root: path, limits, hooks, steps: [], objects: [], index: undefined, parts: [], nodes: 0 };
   let text: string;
@@ -63,13 +64,18 @@ export function encode(
   let size = textBytes;
   if (parts.length) size = parts.reduce((sum, part) => sum + part.length, size + HEADER_BYTES);
   checkSize(state, size);
-  const buffer = Buffer.allocUnsafe(headroom + size);
+  const isLarge = size - textBytes > COPIED_BYTES;
+  const buffer: Message = Buffer.allocUnsafe(headroom + (isLarge ? textBytes + HEADER_BYTES : size));
   let end = headroom;
   if (parts.length) {
     buffer[end] = 0;
     end = buffer.writeUInt32BE(textBytes, end + 1);
   }
   end += buffer.write(text, end, textBytes === text.length ? 'latin1' : 'utf8');
+  if (isLarge) {
+    buffer.pieces = parts;
+    return buffer;
+  }
   for (const part of parts) {
     buffer.set(part, end);
     end += part.length;
@@ -89,6 +95,9 @@ export function encode(
 export function errorToData(error: unknown, depth: number = 8): ErrorData {
   return readError(error, isSendable, depth);
 }
+
+/** Bytes that are copied when they are encoded; more are left where they are, see {@link Message}. */
+const COPIED_BYTES = 4194304;
 
 /** How many errors, each in the data of the one before, are being tried. */
 let errorsInData = 0;

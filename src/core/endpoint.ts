@@ -13,18 +13,20 @@ import { holds } from './route-table.ts';
 import type { TreeNotice } from './router.ts';
 import {
   authOf,
-  CONTROL,
   type ContextId,
-  DEAD,
+  CONTROL,
   dataOf,
+  DEAD,
   FRAGMENT,
-  HEADER,
   handleOf,
+  HEADER,
   jsonFrame,
   jsonOf,
   MAX_FRAME_DATA,
+  type Message,
   NORMAL,
   replyToOf,
+  sizeOf,
   srcOf,
   writeHeader,
 } from './wire.ts';
@@ -101,8 +103,8 @@ export class Endpoint {
    * Sends a message. `message` holds {@link HEADER} free bytes and then the data, and belongs to the endpoint from now on.
    * @throws ChannelError `ERR_MITOS_TOO_LARGE` before anything is sent.
    */
-  send(dst: ContextId, handle: number, replyTo: number, message: Buffer, flags: number = NORMAL): void {
-    const size = message.length - HEADER;
+  send(dst: ContextId, handle: number, replyTo: number, message: Message, flags: number = NORMAL): void {
+    const size = sizeOf(message) - HEADER;
     const limit = handle < handles.FIRST_MAILBOX ? MAX_FRAME_DATA : this.limits.maxMessageBytes;
     if (size > limit) {
       throw mitosError('ERR_MITOS_TOO_LARGE', `Cannot send ${size} bytes: the limit is ${limit} (maxMessageBytes)`, {

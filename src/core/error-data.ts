@@ -72,7 +72,11 @@ export function readError(error: unknown, isSendable: (value: unknown) => boolea
   const nested = (value: unknown) => readError(value, isSendable, depth - 1, seen);
   const isNew = (value: unknown) => depth > 1 && !seen.includes(value);
   const [name, message, stack, code, cause] = TOP.map(read);
-  const facts: ErrorData = { name: textOf(name) || 'Error', message: textOf(message), stack: withoutOwnFrames(textOf(stack), MitosError.is(error)) };
+  const facts: ErrorData = {
+    name: textOf(name) || 'Error',
+    message: textOf(message),
+    stack: withoutOwnFrames(textOf(stack), MitosError.is(error)),
+  };
   if (isCode(code)) facts.code = code;
   if (cause !== undefined && isNew(cause)) facts.cause = nested(cause);
   const isAggregate = name === 'AggregateError';

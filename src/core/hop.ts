@@ -5,7 +5,7 @@
 import { brotliDecompressSync } from 'zlib';
 import { type Clock, systemClock } from './clock.ts';
 import type { ChildConfig } from './config.ts';
-import { mitosError, type MitosError } from './errors.ts';
+import { type MitosError, mitosError } from './errors.ts';
 import { toReason } from './reason.ts';
 import { Router, type RouterHooks } from './router.ts';
 import { type KeepAlive, Stream } from './stream.ts';
@@ -51,6 +51,7 @@ export interface HopHost {
 export function evaluate(code: string, core: object): object {
   const bundle = { exports: {} };
   const load = (name: string): unknown => (name === 'mitos:core' ? core : require(name));
+  // oxlint-disable-next-line typescript/no-implied-eval -- the bundle came from above, which may run anything here
   new Function('module', 'exports', 'require', code)(bundle, bundle.exports, load);
   return bundle.exports;
 }
@@ -85,7 +86,12 @@ export class Hop {
   }
 
   /** A stream to a neighbour; frames that come in are routed. */
-  createStream(peerId: ContextId, name: string, onClose: (stream: Stream, reason: MitosError) => void, keepAlive: KeepAlive = this.config.keepAlive): Stream {
+  createStream(
+    peerId: ContextId,
+    name: string,
+    onClose: (stream: Stream, reason: MitosError) => void,
+    keepAlive: KeepAlive = this.config.keepAlive,
+  ): Stream {
     return new Stream({
       peerId,
       selfId: this.config.id,
@@ -130,13 +136,13 @@ export class Hop {
   #onShutdown(frame: Buffer, id: ContextId, graceMs: number): void {
     if (id !== this.config.id) {
       const gone = this.parentLayer ? this.parentLayer.shutdown(id, graceMs) : Promise.resolve();
-      gone.then(() => this.router.reply(frame));
+      void gone.then(() => this.router.reply(frame));
       return;
     }
     if (this.#isEnding) return;
     this.#isEnding = true;
     const children = this.parentLayer ? this.parentLayer.shutdownAll(graceMs) : Promise.resolve();
-    children.then(() => this.host.onShutdown(graceMs));
+    void children.then(() => this.host.onShutdown(graceMs));
   }
 
   /** Answers once everything queued for the parent has been handed to the system, or after a moment. */
@@ -154,4 +160,3 @@ export class Hop {
 function asMitosError(error: unknown): MitosError {
   return mitosError('ERR_MITOS_PROTOCOL', `Cannot evaluate a bundle: ${String(error)}`);
 }
-

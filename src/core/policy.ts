@@ -3,7 +3,7 @@
  * pair opened here by an ancestor of both, or by a context that opens itself to one it may already talk to.
  */
 import { BULK_CREDIT, FIRST_REPLY } from './handles.ts';
-import { type IdSet, holds } from './route-table.ts';
+import { holds, type IdSet } from './route-table.ts';
 import type { ContextId } from './wire.ts';
 
 /** Most pairs kept open at one hop. */

@@ -13,7 +13,21 @@ import { Policy } from './policy.ts';
 import { fromReason, type Reason, shortReason, toReason } from './reason.ts';
 import { FIRST_PAGED_ID, type IdSet, PAGE, RouteTable } from './route-table.ts';
 import type { Stream, StreamStats } from './stream.ts';
-import { CONTROL, type ContextId, DEAD, dstOf, FRAGMENT, handleOf, HEADER, jsonFrame, jsonOf, makeFrame, MAX_FRAME_DATA, replyToOf, srcOf } from './wire.ts';
+import {
+  CONTROL,
+  type ContextId,
+  DEAD,
+  dstOf,
+  FRAGMENT,
+  HEADER,
+  handleOf,
+  jsonFrame,
+  jsonOf,
+  MAX_FRAME_DATA,
+  makeFrame,
+  replyToOf,
+  srcOf,
+} from './wire.ts';
 
 /** Where a frame came in: a link, or the context's own endpoint. */
 export type Ingress = Stream | undefined;
@@ -166,7 +180,10 @@ export class Router {
 
   #pass(frame: Buffer, to: Stream): void {
     if (to.queuedBytes > this.limits.maxHeldBytes) {
-      this.refuse(frame, { code: 'ERR_MITOS_LIMIT', message: `"${to.name}" does not read: ${to.queuedBytes} bytes wait for it (maxHeldBytes)` });
+      this.refuse(frame, {
+        code: 'ERR_MITOS_LIMIT',
+        message: `"${to.name}" does not read: ${to.queuedBytes} bytes wait for it (maxHeldBytes)`,
+      });
     } else {
       to.send(frame);
     }
@@ -175,6 +192,11 @@ export class Router {
   #control(frame: Buffer, from: Ingress): void {
     const isTrusted = !from || from === this.parent;
     const data = jsonOf(frame) as Record<string, number> | undefined;
+    if (from && !isTrusted && srcOf(frame) !== from.peerId && handleOf(frame) !== handles.ALLOCATE) {
+      // News and wishes go from neighbour to neighbour: what comes from further below is not vouched for by the child between.
+      this.#noAuthority(frame);
+      return;
+    }
     switch (handleOf(frame)) {
       case handles.HELLO:
         if (from) this.#hooks.onHello(from, data);
@@ -193,10 +215,14 @@ export class Router {
         return;
     }
     if (!isTrusted) {
-      this.refuse(frame, { code: 'ERR_MITOS_POLICY', message: `Context ${srcOf(frame)} has no authority over context ${this.id}` });
+      this.#noAuthority(frame);
       return;
     }
     this.#order(frame, data || {});
+  }
+
+  #noAuthority(frame: Buffer): void {
+    this.refuse(frame, { code: 'ERR_MITOS_POLICY', message: `Context ${srcOf(frame)} has no authority over context ${this.id}` });
   }
 
   /** Orders that only an ancestor (or the context itself) may give. */
@@ -249,7 +275,10 @@ export class Router {
   #onAllocate(frame: Buffer, from: Stream): void {
     const taken = (this.#pagesTaken.get(from.peerId) || 0) + 1;
     if (taken * PAGE > this.limits.maxIdsPerChild) {
-      this.refuse(frame, { code: 'ERR_MITOS_LIMIT', message: `"${from.name}" has used up its ${this.limits.maxIdsPerChild} context ids (maxIdsPerChild)` });
+      this.refuse(frame, {
+        code: 'ERR_MITOS_LIMIT',
+        message: `"${from.name}" has used up its ${this.limits.maxIdsPerChild} context ids (maxIdsPerChild)`,
+      });
       return;
     }
     this.#pagesTaken.set(from.peerId, taken);
@@ -270,10 +299,15 @@ export class Router {
       if (!toA || !toB) return;
       if (toA === toB) toA.send(jsonFrame(CONTROL, toA.peerId, this.id, handles.OPEN, 0, data));
       else this.#policy.open(a, b, data?.['own'] ? a : src);
-    } else if (toB === from && !toA && this.parent) {
-      this.#pass(jsonFrame(CONTROL, this.parent.peerId, src, handles.OPEN, 0, data), this.parent);
-    } else if (toB === from && toA && toA !== from && this.#policy.authority(src, a, handles.FIRST_REPLY) !== undefined) {
-      this.#policy.open(a, b, data?.['own'] ? a : src);
+    } else if (toB === from) {
+      // The child vouches for who of those behind it wants this.
+      const by = Number(data?.['by'] ?? src);
+      if (this.routes.lookup(by) !== from) return;
+      if (!toA && this.parent) {
+        this.#pass(jsonFrame(CONTROL, this.parent.peerId, this.id, handles.OPEN, 0, Object.assign({}, data, { by })), this.parent);
+      } else if (toA && toA !== from && this.#policy.authority(by, a, handles.FIRST_REPLY) !== undefined) {
+        this.#policy.open(a, b, data?.['own'] ? a : by);
+      }
     }
   }
 

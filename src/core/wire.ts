@@ -90,6 +90,19 @@ export function jsonFrame(
   return makeFrame(flags, dst, src, handle, replyTo, Buffer.from(JSON.stringify(value)));
 }
 
+/**
+ * A message before it is cut into frames: a Buffer, and behind it perhaps further pieces that are copied only when they leave,
+ * so that nothing large is held twice and no copy takes long. Who hands such pieces over must not change them until then.
+ */
+export type Message = Buffer & { pieces?: readonly Uint8Array[] };
+
+/** Bytes of a message, header included. */
+export function sizeOf(message: Message): number {
+  let size = message.length;
+  if (message.pieces) for (const piece of message.pieces) size += piece.length;
+  return size;
+}
+
 /** The data of a frame, a view on it. */
 export function dataOf(frame: Buffer): Buffer {
   return frame.subarray(HEADER);

@@ -1,8 +1,8 @@
 /** `local()`: a process of the same user on the same machine. */
 import type { ChildConfig } from '../core/config.ts';
 import type { Hop } from '../core/hop.ts';
-import { launch } from '../parent/child-process.ts';
 import type { ChildLink } from '../parent/child-link.ts';
+import { launch } from '../parent/child-process.ts';
 import type { ConnectOrder, Method } from '../parent/connector.ts';
 import { inheritedEnvironment } from '../parent/environment.ts';
 import { nodeCommand } from '../parent/options.ts';

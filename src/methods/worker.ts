@@ -30,7 +30,11 @@ export const worker: Method = {
       stream.on('data', (chunk: Buffer) => lines.push(chunk));
       stream.on('end', () => lines.end());
     };
-    const closed = new Promise<void>((resolve) => port1.on('close', () => resolve()));
+    let drained = (): void => {};
+    const closed = new Promise<void>((resolve) => {
+      drained = resolve;
+      port1.on('close', drained);
+    });
     const link: ChildLink = {
       transport: new PortTransport(port1),
       preamble: undefined,
@@ -40,11 +44,10 @@ export const worker: Method = {
         thread.on('error', (error: NodeJS.ErrnoException) => link.onOutput('stderr', `${error.code || ''} ${error.message}`));
         thread.on('exit', (exitCode) => {
           // What it said last may still be in the port.
-          const done = (): void => resolve({ exitCode, signal: null });
-          const timer = setTimeout(done, DRAIN_MS);
-          closed.then(() => {
+          const timer = setTimeout(drained, DRAIN_MS);
+          void closed.then(() => {
             clearTimeout(timer);
-            done();
+            resolve({ exitCode, signal: null });
           });
         });
       }),
@@ -52,7 +55,7 @@ export const worker: Method = {
       onWord: () => {},
       noise: () => '',
       kill: () => {
-        thread.terminate();
+        void thread.terminate();
       },
     };
     capture(thread.stdout, 'stdout');

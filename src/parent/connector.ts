@@ -5,7 +5,7 @@
  * in the stream's queues and goes out right behind the preamble, without waiting for any answer. One deadline covers it all.
  */
 import type { ChildConfig, ContextInfo } from '../core/config.ts';
-import { type ErrorCode, mitosError, type MitosError } from '../core/errors.ts';
+import { type ErrorCode, type MitosError, mitosError } from '../core/errors.ts';
 import { HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
 import type { Hop, ParentLayer } from '../core/hop.ts';
 import { LogLimiter, type LogSource } from '../core/log.ts';
@@ -141,7 +141,7 @@ export class Connector implements ParentLayer {
       if (word === 'ok' && !link.isBlind) this.#greet(child, config);
       if (word === 'asked-again') this.#end(child, connectFailure(progress, { exitCode: null, signal: null }, link));
     };
-    link.exited.then((status) => this.#onExit(child, status));
+    void link.exited.then((status) => this.#onExit(child, status));
   }
 
   onHello(stream: Stream, data: unknown): void {
@@ -152,7 +152,13 @@ export class Connector implements ParentLayer {
     child.pending = undefined;
     this.#hop.clock.clearTimeout(timer);
     if (hello.v !== VERSION) {
-      this.#end(child, mitosError('ERR_MITOS_VERSION', `Cannot connect "${child.order.name}": it speaks version ${hello.v} of the wire, this is ${VERSION}`));
+      this.#end(
+        child,
+        mitosError(
+          'ERR_MITOS_VERSION',
+          `Cannot connect "${child.order.name}": it speaks version ${hello.v} of the wire, this is ${VERSION}`,
+        ),
+      );
       return;
     }
     stream.startKeepAlive();
@@ -172,7 +178,7 @@ export class Connector implements ParentLayer {
     } else {
       child.stream.send(jsonFrame(CONTROL, id, this.#hop.config.id, SHUTDOWN, 0, { graceMs }));
       const timer = clock.setTimeout(() => child.link.kill(), graceMs + 300);
-      child.gone.then(() => clock.clearTimeout(timer));
+      void child.gone.then(() => clock.clearTimeout(timer));
     }
     return child.gone;
   }
@@ -198,7 +204,7 @@ export class Connector implements ParentLayer {
       child.link.kill();
       this.#settle(child, { exitCode: null, signal: null });
     }, LINGER_MS);
-    child.link.exited.then(() => this.#hop.clock.clearTimeout(timer));
+    void child.link.exited.then(() => this.#hop.clock.clearTimeout(timer));
   }
 
   #onExit(child: Child, status: ExitStatus): void {
@@ -248,5 +254,7 @@ export class Connector implements ParentLayer {
 function toError(error: unknown, name: string): MitosError {
   const { code, message } = error as MitosError;
   if (typeof code === 'string' && code.startsWith('ERR_MITOS_')) return error as MitosError;
-  return mitosError(isShortage(code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', `Cannot start "${name}": ${message}`, { cause: error });
+  return mitosError(isShortage(code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', `Cannot start "${name}": ${message}`, {
+    cause: error,
+  });
 }

@@ -1,5 +1,5 @@
 /** What to tell of a child that did not come up, or that has ended. */
-import { type ErrorCode, mitosError, type MitosError } from '../core/errors.ts';
+import { type ErrorCode, type MitosError, mitosError } from '../core/errors.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
 import type { Method } from './connector.ts';
 import { OLDEST_NODE } from './first-stage.ts';
@@ -52,20 +52,39 @@ function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Fa
   const { stage, node } = progress;
   const { error, exitCode } = status;
   if (timeoutMs !== undefined) {
-    return { code: 'ERR_MITOS_CONNECT_TIMEOUT', message: `not up within ${timeoutMs} ms (${WAITED[stage]})`, hint: 'set connectTimeoutMs if it only needs longer' };
+    return {
+      code: 'ERR_MITOS_CONNECT_TIMEOUT',
+      message: `not up within ${timeoutMs} ms (${WAITED[stage]})`,
+      hint: 'set connectTimeoutMs if it only needs longer',
+    };
   }
   if (error) {
-    return { code: isShortage((error as NodeJS.ErrnoException).code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', message: `cannot start the process (${error.message})` };
+    return {
+      code: isShortage((error as NodeJS.ErrnoException).code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT',
+      message: `cannot start the process (${error.message})`,
+    };
   }
   if (stage === 'asked-again') {
-    return { code: 'ERR_MITOS_PASSWORD_WRONG', message: 'the password was not accepted', hint: 'it was sent once only, so as not to lock the account' };
+    return {
+      code: 'ERR_MITOS_PASSWORD_WRONG',
+      message: 'the password was not accepted',
+      hint: 'it was sent once only, so as not to lock the account',
+    };
   }
   if (stage === 'none') {
-    return { code: 'ERR_MITOS_NO_RUNTIME', message: `no Node found there (${node})`, hint: 'install Node there, or say where it is with the option node' };
+    return {
+      code: 'ERR_MITOS_NO_RUNTIME',
+      message: `no Node found there (${node})`,
+      hint: 'install Node there, or say where it is with the option node',
+    };
   }
   if (stage === 'old') {
     const oldest = OLDEST_NODE.join('.');
-    return { code: 'ERR_MITOS_RUNTIME_OLD', message: `Node there is ${node}, at least v${oldest} is needed`, hint: 'name a newer one with the option node' };
+    return {
+      code: 'ERR_MITOS_RUNTIME_OLD',
+      message: `Node there is ${node}, at least v${oldest} is needed`,
+      hint: 'name a newer one with the option node',
+    };
   }
   if (stage === 'node' && (exitCode === 127 || exitCode === 126)) {
     return { code: 'ERR_MITOS_NO_RUNTIME', message: `"${node}" cannot be run there`, hint: 'check the option node' };

@@ -38,7 +38,9 @@ export function firstStage(options: FirstStageOptions): string[] {
   const output = stdoutFd === undefined ? '1>&2' : `1>&${stdoutFd} ${stdoutFd}>&-`;
   const watch = watchFd === undefined ? '' : `(read x<&${watchFd};sleep 1;kill -9 0)>/dev/null 2>&1 ${stdoutFd}>&- &`;
   const close = watchFd === undefined ? '' : ` ${watchFd}<&-`;
-  const search = node ? '' : `for n in \`command -v node nodejs\` ${PLACES};do [ -d $n ]&&n=$n/node;[ -x $n ]&&{ set -- $n;[ $n = \${n#~} ]&&break;};done;`;
+  const search = node
+    ? ''
+    : `for n in \`command -v node nodejs\` ${PLACES};do [ -d $n ]&&n=$n/node;[ -x $n ]&&{ set -- $n;[ $n = \${n#~} ]&&break;};done;`;
   const script =
     `j=$1;shift;${search}[ "$1" ]||{ echo $0 none \`uname -sm\`;exit 127;};echo $0 ok $*;${watch}` +
     `exec "$@" -e "$j" 3<&0 4>&1 0</dev/null ${output}${close}`;

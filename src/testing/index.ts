@@ -6,7 +6,6 @@ export { type MemoryStreamOptions, type MemoryTransport, memoryStreamPair, type 
 export { LEAK_TAG_VARIABLE, type ProcessInfo, processesWithTag } from './process-table.ts';
 export { createRandom, type Random, seedFromEnv } from './random.ts';
 export { findCommand, type Requirement, requirement } from './requirement.ts';
-export { type OracleTestContext, type OracleTestFunction, type OracleTestOptions, testWithOracle } from './test-with-oracle.ts';
 export {
   BASIC_FUNCTIONS,
   type CallRecord,
@@ -19,5 +18,6 @@ export { SimulatedContext, type SimulatedFunction } from './simulator-context.ts
 export { type LinkFaults, SimulatedLink } from './simulator-link.ts';
 export { Oracle } from './simulator-oracle.ts';
 export { forge, type SimulationRunOptions, simulate } from './simulator-traffic.ts';
+export { type OracleTestContext, type OracleTestFunction, type OracleTestOptions, testWithOracle } from './test-with-oracle.ts';
 export { type RunOptions, VirtualClock, type VirtualTimer } from './virtual-clock.ts';
 export { type SeedOptions, withSeed } from './with-seed.ts';

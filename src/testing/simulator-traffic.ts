@@ -1,9 +1,9 @@
 import { Receiver, Sender } from '../core/channel.ts';
 import { CALL, FIRST_CHANNEL, FIRST_REPLY } from '../core/handles.ts';
 import { BULK, DEAD, dataOf, ERROR, FRAGMENT, HEADER, makeFrame, srcOf } from '../core/wire.ts';
+import type { Random } from './random.ts';
 import { type CallRecord, type Simulation, Simulation as Tree } from './simulator.ts';
 import type { SimulatedContext } from './simulator-context.ts';
-import type { Random } from './random.ts';
 
 /** What {@link simulate} does. */
 export interface SimulationRunOptions {
@@ -79,7 +79,10 @@ class Traffic {
     }
     for (const context of this.tree.contexts.values()) context.link?.resume();
     await this.tree.settle();
-    this.problems.push(...this.tree.problems((call) => this.#isHostile(call.to.id) || this.#isHostile(call.from.id)), ...this.#flowProblems());
+    this.problems.push(
+      ...this.tree.problems((call) => this.#isHostile(call.to.id) || this.#isHostile(call.from.id)),
+      ...this.#flowProblems(),
+    );
     this.problems.push(...(await this.tree.closeAll()));
   }
 
@@ -276,7 +279,8 @@ class Traffic {
     const from = this.#random.pick(alive);
     const to = this.#random.pick(alive);
     if (from === to || from.isAbove(to) || to.isAbove(from) || from === this.#hostile) return;
-    this.tree.handOver(master, from, to, this.#random.bool());
+    const givers = alive.filter((giver) => giver.isAbove(from) && giver.isAbove(to) && giver !== this.#hostile);
+    this.tree.handOver(givers.length ? this.#random.pick(givers) : master, from, to, this.#random.bool());
   }
 
   #hurt(): void {
@@ -313,11 +317,19 @@ interface Item {
 /** A frame that is well formed and a lie. */
 export function forge(random: Random, ids: readonly number[]): Buffer {
   const id = (): number => (random.bool(0.8) ? random.pick(ids) : random.int(2 ** 32));
-  const handle = (): number => random.pick([random.int(80), random.int(80), CALL, 200, FIRST_REPLY + random.int(50), FIRST_CHANNEL + random.int(50)]);
+  const handle = (): number =>
+    random.pick([random.int(80), random.int(80), CALL, 200, FIRST_REPLY + random.int(50), FIRST_CHANNEL + random.int(50)]);
   const data = random.pick([
     () => random.bytes(random.int(200)),
     () => Buffer.from(JSON.stringify({ from: id(), to: id(), own: random.bool() })),
-    () => Buffer.from(JSON.stringify({ ids: [id(), id()], pages: [random.int(70000)], reason: random.pick<unknown>([null, 5, { code: 1, message: {} }]) })),
+    () =>
+      Buffer.from(
+        JSON.stringify({
+          ids: [id(), id()],
+          pages: [random.int(70000)],
+          reason: random.pick<unknown>([null, 5, { code: 1, message: {} }]),
+        }),
+      ),
     () => Buffer.from(JSON.stringify({ kind: 'gone', ids: [id()], pages: [], reason: {} })),
     () => Buffer.from(JSON.stringify({ start: id(), count: random.pick([1, 256]), via: id() })),
     () => Buffer.from(JSON.stringify(random.pick<unknown>([null, 1, 'text', [], { call: FIRST_REPLY + random.int(50) }]))),
@@ -329,7 +341,9 @@ export function forge(random: Random, ids: readonly number[]): Buffer {
 }
 
 /** Lets a tree live as `seed` says; gives what went wrong, in words, and some counts. */
-export async function simulate(options: SimulationRunOptions): Promise<{ problems: string[]; calls: number; frames: number; contexts: number }> {
+export async function simulate(
+  options: SimulationRunOptions,
+): Promise<{ problems: string[]; calls: number; frames: number; contexts: number }> {
   const traffic = new Traffic({ events: 60, hasFaults: true, isHostile: false, ...options });
   await traffic.run();
   const { tree, problems } = traffic;

@@ -89,7 +89,8 @@ export class Simulation {
     this.random = createRandom(seed);
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.oracle = new Oracle(this.contexts, isUnidirectional);
-    const after = (ms: number, value: unknown): Promise<unknown> => new Promise((resolve) => this.clock.setTimeout(() => resolve(value), ms));
+    const after = (ms: number, value: unknown): Promise<unknown> =>
+      new Promise((resolve) => this.clock.setTimeout(() => resolve(value), ms));
     this.#world = {
       clock: this.clock,
       limits: this.#limits,
@@ -127,9 +128,24 @@ export class Simulation {
   }
 
   /** Calls a function; the record says how it went. */
-  call(from: SimulatedContext, to: SimulatedContext, head: string, args: readonly unknown[] = [], options: SimulatedCallOptions = {}): CallRecord {
+  call(
+    from: SimulatedContext,
+    to: SimulatedContext,
+    head: string,
+    args: readonly unknown[] = [],
+    options: SimulatedCallOptions = {},
+  ): CallRecord {
     const { timeoutMs = 60_000, chain } = options;
-    const record: CallRecord = { from, to, head, deadlineAt: this.clock.now() + timeoutMs, endings: 0, value: undefined, error: undefined, timer: undefined };
+    const record: CallRecord = {
+      from,
+      to,
+      head,
+      deadlineAt: this.clock.now() + timeoutMs,
+      endings: 0,
+      value: undefined,
+      error: undefined,
+      timer: undefined,
+    };
     this.calls.push(record);
     const disposers: (() => void)[] = [];
     const end = (error: unknown, value?: unknown): void => {
@@ -192,7 +208,7 @@ export class Simulation {
       if (mayLie(call)) continue;
       const isTimeout = MitosError.is(call.error) && call.error.code === 'ERR_MITOS_TIMEOUT';
       if (isTimeout && call.head !== 'hang') found.push(`${what} ended only by its deadline`);
-      if (call.error !== undefined && !(call.error instanceof Error)) found.push(`${what} ended with ${String(call.error)}`);
+      if (call.error !== undefined && !(call.error instanceof Error)) found.push(`${what} ended with what is no error`);
     }
     return found;
   }

@@ -120,10 +120,20 @@ test('No frame of a hostile context is taken for one of anybody else, obeyed by 
         }
         if (!isAbove(node, hostile)) assert.equal(node.delivered.length, 0);
       }
-      assert.deepEqual(tree.orders.filter((order) => outside.some((node) => order.endsWith(` at ${node.id}`))), []);
-      for (const node of outside) for (const closed of node.closed) assert.ok(node === hostile.up && closed === hostile, 'only its own link may end');
+      assert.deepEqual(
+        tree.orders.filter((order) => outside.some((node) => order.endsWith(` at ${node.id}`))),
+        [],
+      );
+      for (const node of outside)
+        for (const closed of node.closed)
+          assert.ok(
+            node === hostile.up && closed === hostile,
+            `${node.id} ended its link to ${closed.id}, hostile is ${hostile.id} below ${hostile.up?.id}`,
+          );
     };
-    await withSeed('No frame of a hostile context is taken for one of anybody else, obeyed by a router, or passed to a sibling', one, { seed: (seed + run) % 2 ** 32 });
+    await withSeed('No frame of a hostile context is taken for one of anybody else, obeyed by a router, or passed to a sibling', one, {
+      seed: (seed + run) % 2 ** 32,
+    });
   }
 });
 
@@ -135,7 +145,15 @@ test('A context that squats ids gets no frame that is meant for another (T2)', (
   for (let count = 0; count < 1000; count++) {
     const start = random.int(2 ** 32);
     for (const handle of [handles.GRANT, handles.OPEN]) {
-      hostile.router.parent?.send(jsonFrame(CONTROL, 0, hostile.id, handle, 0, { start, count: random.pick([1, PAGE]), via: hostile.id, from: start, to: hostile.id }));
+      hostile.router.parent?.send(
+        jsonFrame(CONTROL, 0, hostile.id, handle, 0, {
+          start,
+          count: random.pick([1, PAGE]),
+          via: hostile.id,
+          from: start,
+          to: hostile.id,
+        }),
+      );
     }
   }
   tree.run();
@@ -146,7 +164,10 @@ test('A context that squats ids gets no frame that is meant for another (T2)', (
   assert.equal(hostile.delivered.length, 0);
   hostile.router.parent?.send(jsonFrame(CONTROL, 0, hostile.id, handles.ARRIVED, 0, { id: children[0]?.id }));
   tree.run();
-  assert.deepEqual(master.closed.map((node) => node.id), [hostile.id]);
+  assert.deepEqual(
+    master.closed.map((node) => node.id),
+    [hostile.id],
+  );
 });
 
 test('Ids that were given back are not known any more: old frames get one answer each, and the tables do not grow (T3)', () => {
@@ -155,7 +176,14 @@ test('Ids that were given back are not known any more: old frames get one answer
   const size = master.router.size;
   for (let id = 1; id <= 3000; id++) {
     const answers: Buffer[] = [];
-    const stream = { peerId: id, name: `${id}`, queuedBytes: 0, stats: {}, send: (frame: Buffer) => answers.push(frame), close: () => {} } as unknown as Stream;
+    const stream = {
+      peerId: id,
+      name: `${id}`,
+      queuedBytes: 0,
+      stats: {},
+      send: (frame: Buffer) => answers.push(frame),
+      close: () => {},
+    } as unknown as Stream;
     master.router.addChild(stream);
     master.router.routes.grant(FIRST_PAGED_ID + id * PAGE, PAGE, stream);
     master.router.remove(stream, Object.assign(new Error('x'), { code: 'ERR_MITOS_DISCONNECTED', via: [], hint: undefined }) as never);
@@ -186,11 +214,19 @@ function reaches(tree: Tree, from: Node, to: Node, handle: number): number | und
   return got && authOf(got);
 }
 
-const MATRIX: [string, (tree: Tree, from: Node, to: Node) => void, (isOnLine: boolean, handle: number, from: Node) => number | undefined][] = [
+const MATRIX: [
+  string,
+  (tree: Tree, from: Node, to: Node) => void,
+  (isOnLine: boolean, handle: number, from: Node) => number | undefined,
+][] = [
   ['by default', () => {}, (isOnLine, _handle, from) => (isOnLine ? from.id : undefined)],
   ['after a hand-over', open(false), (isOnLine, _handle, from) => (isOnLine ? from.id : 0)],
   ['after a hand-over of a channel', open(true), (_isOnLine, _handle, from) => from.id],
-  ['after a hand-over the other way', (tree, from, to) => open(false)(tree, to, from), (isOnLine, handle, from) => (isOnLine || handle >= handles.FIRST_REPLY ? from.id : undefined)],
+  [
+    'after a hand-over the other way',
+    (tree, from, to) => open(false)(tree, to, from),
+    (isOnLine, handle, from) => (isOnLine || handle >= handles.FIRST_REPLY ? from.id : undefined),
+  ],
 ];
 
 function open(own: boolean): (tree: Tree, from: Node, to: Node) => void {
@@ -216,13 +252,19 @@ for (const [name, prepare, expected] of MATRIX) {
           const auth = reaches(tree, from, to, handle);
           // On the way down the source is believed with what it says; the hop that opens the way lends its own authority.
           const wanted = expected(isOnLine, handle, from);
-          const isRight = wanted === 0 && !isOnLine ? auth !== undefined && isAbove(tree.nodes[auth] as Node, from) && isAbove(tree.nodes[auth] as Node, to) : auth === wanted;
+          const isRight =
+            wanted === 0 && !isOnLine
+              ? auth !== undefined && isAbove(tree.nodes[auth] as Node, from) && isAbove(tree.nodes[auth] as Node, to)
+              : auth === wanted;
           assert.ok(isRight, `${a} to handle ${handle} of ${b}: ${auth} instead of ${wanted}`);
         }
         for (const handle of [handles.CONNECT, handles.SHUTDOWN, handles.BUNDLE]) if (!isAbove(from, to)) reaches(tree, from, to, handle);
         assert.deepEqual(tree.orders, isOnLine && isAbove(from, to) ? tree.orders : [], 'no order crosses, or goes up');
         const { size } = to.router;
-        to.up?.router.remove(to.up.router.children.get(to.id) as Stream, Object.assign(new Error('died'), { code: 'ERR_MITOS_DISCONNECTED', via: [], hint: undefined }) as never);
+        to.up?.router.remove(
+          to.up.router.children.get(to.id) as Stream,
+          Object.assign(new Error('died'), { code: 'ERR_MITOS_DISCONNECTED', via: [], hint: undefined }) as never,
+        );
         tree.run();
         assert.equal(size, to.router.size);
         if (!isAbove(to, from)) assert.equal(reaches(tree, from, to, 300), undefined, 'nobody reaches the dead');

@@ -249,7 +249,8 @@ inEveryMode('after one call of a chain fails the rest fail with its error and do
   const [a, b] = await Promise.all(rest);
   assert.equal(await first, 1);
   assert.equal((await failed).message, 'link broke');
-  for (const error of [a, b]) assert.deepEqual([error?.message, (error?.cause as { code?: string } | undefined)?.code], ['link broke', 'E_LINK']);
+  for (const error of [a, b])
+    assert.deepEqual([error?.message, (error?.cause as { code?: string } | undefined)?.code], ['link broke', 'E_LINK']);
   assert.deepEqual(await context.call(() => state.list), [1]);
   assert.equal((await rejection(chain.call(note, 4))).message, 'link broke');
   chain.reset();

@@ -65,10 +65,10 @@ inEveryMode('send() waits while nobody reads, and fails once the receiver is clo
       progress.sender(),
     ),
   );
-  let last = 0;
+  let last = await progress.get();
   for (;;) {
     try {
-      last = await progress.get({ timeoutMs: 150 });
+      last = await progress.get({ timeoutMs: 400 });
     } catch (error) {
       assert.equal((error as { code?: string }).code, 'ERR_MITOS_TIMEOUT');
       break;

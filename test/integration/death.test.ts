@@ -6,7 +6,20 @@ import inspector from 'node:inspector';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { self } from 'mitos';
-import { errorOf, MASTERS, type Mode, MODES, pidOf, PROCESSES, pidsGone, recordOf, rejectsWith, THREADED, treeTest, within } from '../fixtures/programs/harness.js';
+import {
+  errorOf,
+  MASTERS,
+  MODES,
+  type Mode,
+  PROCESSES,
+  pidOf,
+  pidsGone,
+  recordOf,
+  rejectsWith,
+  THREADED,
+  treeTest,
+  within,
+} from '../fixtures/programs/harness.js';
 
 function add(a: number, b: number): number {
   return a + b;
@@ -38,7 +51,7 @@ function endBy(signal: NodeJS.Signals): Promise<never> {
 
 function eatMemory(): number {
   const kept: unknown[] = [];
-  for (;;) kept.push(new Array(1e5).fill(kept.length));
+  for (;;) kept.push(Array.from({ length: 1e5 }, () => kept.length));
 }
 
 function overflow(): number {
@@ -112,22 +125,26 @@ function aborted(): Promise<string> {
 
 for (const master of MASTERS) {
   for (const mode of MODES) {
-    treeTest(`process.exit() in a ${mode.name} child of ${master.name} lets earlier replies arrive and ends the call with its exit code`, master.options, async ({ router }) => {
-      const child = mode.open(router);
-      const sibling = mode.open(router);
-      const earlier = [1, 2, 3].map((n) => child.call(add, n, n));
-      const pending = errorOf(child.call(hang));
-      const error = await rejectsWith(child.call(exitWith, 3), 'ERR_MITOS_CHILD_EXIT');
-      assert.deepEqual(await Promise.all(earlier), [2, 4, 6]);
-      assert.equal(error['exitCode'], 3);
-      assert.deepEqual(error.via, [mode.name === 'worker' ? 'worker' : 'local']);
-      assert.equal((await pending).code, 'ERR_MITOS_CHILD_EXIT');
-      const reason = await (await child).closed;
-      assert.equal(reason.code, 'ERR_MITOS_CHILD_EXIT');
-      assert.equal(reason.exitCode, 3);
-      await rejectsWith(child.call(add, 1, 1), 'ERR_MITOS_CHILD_EXIT');
-      assert.equal(await sibling.call(add, 20, 1), 21);
-    });
+    treeTest(
+      `process.exit() in a ${mode.name} child of ${master.name} lets earlier replies arrive and ends the call with its exit code`,
+      master.options,
+      async ({ router }) => {
+        const child = mode.open(router);
+        const sibling = mode.open(router);
+        const earlier = [1, 2, 3].map((n) => child.call(add, n, n));
+        const pending = errorOf(child.call(hang));
+        const error = await rejectsWith(child.call(exitWith, 3), 'ERR_MITOS_CHILD_EXIT');
+        assert.deepEqual(await Promise.all(earlier), [2, 4, 6]);
+        assert.equal(error['exitCode'], 3);
+        assert.deepEqual(error.via, [mode.name === 'worker' ? 'worker' : 'local']);
+        assert.equal((await pending).code, 'ERR_MITOS_CHILD_EXIT');
+        const reason = await (await child).closed;
+        assert.equal(reason.code, 'ERR_MITOS_CHILD_EXIT');
+        assert.equal(reason.exitCode, 3);
+        await rejectsWith(child.call(add, 1, 1), 'ERR_MITOS_CHILD_EXIT');
+        assert.equal(await sibling.call(add, 20, 1), 21);
+      },
+    );
   }
 }
 
@@ -236,17 +253,21 @@ for (const mode of PROCESSES) {
     assert.equal((await pending).code, 'ERR_MITOS_SHUTDOWN');
   });
 
-  treeTest(`Junk that a ${mode.name} child writes on the protocol's descriptor ends that link with ERR_MITOS_PROTOCOL`, {}, async ({ router }) => {
-    const child = await mode.open(router);
-    const sibling = await mode.open(router);
-    const pid = await pidOf(child);
-    const pending = errorOf(child.call(hang));
-    await rejectsWith(child.call(writeJunk, [4], 5), 'ERR_MITOS_PROTOCOL');
-    assert.equal((await pending).code, 'ERR_MITOS_PROTOCOL');
-    assert.equal((await child.closed).code, 'ERR_MITOS_PROTOCOL');
-    await pidsGone([pid], 1500);
-    assert.equal(await sibling.call(add, 1, 2), 3);
-  });
+  treeTest(
+    `Junk that a ${mode.name} child writes on the protocol's descriptor ends that link with ERR_MITOS_PROTOCOL`,
+    {},
+    async ({ router }) => {
+      const child = await mode.open(router);
+      const sibling = await mode.open(router);
+      const pid = await pidOf(child);
+      const pending = errorOf(child.call(hang));
+      await rejectsWith(child.call(writeJunk, [4], 5), 'ERR_MITOS_PROTOCOL');
+      assert.equal((await pending).code, 'ERR_MITOS_PROTOCOL');
+      assert.equal((await child.closed).code, 'ERR_MITOS_PROTOCOL');
+      await pidsGone([pid], 1500);
+      assert.equal(await sibling.call(add, 1, 2), 3);
+    },
+  );
 
   treeTest(`A frame that a ${mode.name} child cuts short by its end is told as that end`, {}, async ({ router }) => {
     const child = await mode.open(router);
@@ -274,22 +295,35 @@ for (const mode of PROCESSES) {
   treeTest(`Junk that a ${mode.name} child writes on all its descriptors harms nobody else`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const sibling = await mode.open(router);
-    await rejectsWith(child.call(writeJunk, Array.from({ length: 21 }, (_, fd) => fd), 64), 'ERR_MITOS_PROTOCOL', 'ERR_MITOS_CHILD_EXIT', 'ERR_MITOS_DISCONNECTED');
+    await rejectsWith(
+      child.call(
+        writeJunk,
+        Array.from({ length: 21 }, (_, fd) => fd),
+        64,
+      ),
+      'ERR_MITOS_PROTOCOL',
+      'ERR_MITOS_CHILD_EXIT',
+      'ERR_MITOS_DISCONNECTED',
+    );
     assert.equal(await sibling.call(add, 1, 2), 3);
   });
 
-  treeTest(`A flood on the stdout of a ${mode.name} child is cut to the limit and counted`, { limits: { maxLogRecordsPerSecond: 200 } }, async ({ router, records, signal }) => {
-    const child = await mode.open(router);
-    const sibling = await mode.open(router);
-    const start = performance.now();
-    const done = child.call(flood);
-    assert.equal(await sibling.call(add, 1, 2), 3);
-    await done;
-    await recordOf(router, records, ({ source, text }) => source === 'mitos' && /^\d+ records dropped/.test(text), signal);
-    const seconds = Math.ceil((performance.now() - start) / 1000) + 1;
-    const passed = records.filter(({ text }) => text === 'mitos').length;
-    assert.ok(passed > 0 && passed <= 200 * seconds, `${passed} records in ${seconds} s`);
-  });
+  treeTest(
+    `A flood on the stdout of a ${mode.name} child is cut to the limit and counted`,
+    { limits: { maxLogRecordsPerSecond: 200 } },
+    async ({ router, records, signal }) => {
+      const child = await mode.open(router);
+      const sibling = await mode.open(router);
+      const start = performance.now();
+      const done = child.call(flood);
+      assert.equal(await sibling.call(add, 1, 2), 3);
+      await done;
+      await recordOf(router, records, ({ source, text }) => source === 'mitos' && /^\d+ records dropped/.test(text), signal);
+      const seconds = Math.ceil((performance.now() - start) / 1000) + 1;
+      const passed = records.filter(({ text }) => text === 'mitos').length;
+      assert.ok(passed > 0 && passed <= 200 * seconds, `${passed} records in ${seconds} s`);
+    },
+  );
 
   treeTest(`A stopped ${mode.name} child is given up after keepAlive.timeoutMs`, {}, async ({ router, signal }) => {
     const child = await mode.open(router, { keepAlive: { intervalMs: 100, timeoutMs: 400 } });
@@ -315,7 +349,10 @@ for (const mode of PROCESSES) {
     await sleep(50);
     assert.equal(await child.call(inspectorUrl), null);
     await within(1000, 'no listening socket', () => !listens(pid));
-    assert.deepEqual(records.filter(({ text }) => /Debugger/.test(text)), []);
+    assert.deepEqual(
+      records.filter(({ text }) => /Debugger/.test(text)),
+      [],
+    );
   });
 }
 

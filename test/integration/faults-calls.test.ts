@@ -74,7 +74,10 @@ for (const mode of MODES) {
     const child = await mode.open(router);
     const framesBefore = router.stats().framesOut;
     const captured = Math.random();
-    const error = await rejectsWith(child.call(() => captured), 'ERR_MITOS_CAPTURE');
+    const error = await rejectsWith(
+      child.call(() => captured),
+      'ERR_MITOS_CAPTURE',
+    );
     assert.match(error.message, /captured/);
     assert.match(error.message, /faults-calls\.test\.[jt]s:\d+/);
     assert.equal(router.stats().framesOut, framesBefore);
@@ -98,15 +101,19 @@ for (const mode of MODES) {
     assert.equal(await child.call(add, 1, 2), 3);
   });
 
-  treeTest(`A message over the limit is refused at its sender, and the link to a ${mode.name} child lives on`, { limits: { maxMessageBytes: 200_000 } }, async ({ router }) => {
-    const child = await mode.open(router);
-    const up = await rejectsWith(child.call(take, new Uint8Array(200_001)), 'ERR_MITOS_TOO_LARGE');
-    assert.match(up.message, /args.*200000 \(maxMessageBytes\)/);
-    const down = await rejectsWith(child.call(giveBytes, 200_001), 'ERR_MITOS_TOO_LARGE');
-    assert.match(down.message, /result.*200000 \(maxMessageBytes\)/);
-    assert.equal((await child.call(giveBytes, 190_000)).length, 190_000);
-    assert.equal(await child.call(take, new Uint8Array(190_000)), 'taken');
-  });
+  treeTest(
+    `A message over the limit is refused at its sender, and the link to a ${mode.name} child lives on`,
+    { limits: { maxMessageBytes: 200_000 } },
+    async ({ router }) => {
+      const child = await mode.open(router);
+      const up = await rejectsWith(child.call(take, new Uint8Array(200_001)), 'ERR_MITOS_TOO_LARGE');
+      assert.match(up.message, /args.*200000 \(maxMessageBytes\)/);
+      const down = await rejectsWith(child.call(giveBytes, 200_001), 'ERR_MITOS_TOO_LARGE');
+      assert.match(down.message, /result.*200000 \(maxMessageBytes\)/);
+      assert.equal((await child.call(giveBytes, 190_000)).length, 190_000);
+      assert.equal(await child.call(take, new Uint8Array(190_000)), 'taken');
+    },
+  );
 
   treeTest(`Whatever is thrown in a ${mode.name} child arrives as the cause of a CallError`, {}, async ({ router }) => {
     const child = await mode.open(router);
@@ -130,17 +137,21 @@ for (const mode of MODES) {
     assert.equal(await child.call(countRuns), 1);
   });
 
-  treeTest(`Aborting a call to a ${mode.name} child rejects with the signal's reason at once and aborts the signal there`, {}, async ({ router }) => {
-    const child = await mode.open(router);
-    await child.call(add, 1, 1);
-    const controller = new AbortController();
-    const call = child.with({ signal: controller.signal }).call(untilAborted);
-    const reason = new Error('changed my mind');
-    controller.abort(reason);
-    assert.equal(await errorOf(call), reason as never);
-    assert.equal(await child.call(whatWasSeen), 'changed my mind');
-    assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
-  });
+  treeTest(
+    `Aborting a call to a ${mode.name} child rejects with the signal's reason at once and aborts the signal there`,
+    {},
+    async ({ router }) => {
+      const child = await mode.open(router);
+      await child.call(add, 1, 1);
+      const controller = new AbortController();
+      const call = child.with({ signal: controller.signal }).call(untilAborted);
+      const reason = new Error('changed my mind');
+      controller.abort(reason);
+      assert.equal(await errorOf(call), reason as never);
+      assert.equal(await child.call(whatWasSeen), 'changed my mind');
+      assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
+    },
+  );
 
   treeTest(`Aborting after the reply of a ${mode.name} child has no effect`, {}, async ({ router }) => {
     const child = await mode.open(router);
@@ -175,14 +186,18 @@ for (const mode of MODES) {
     await rejectsWith(child.call(add, 1, 2), 'ERR_MITOS_SHUTDOWN');
   });
 
-  treeTest(`A receiver that nobody reads holds back the ${mode.name} child that sends to it`, { limits: { channelWindowBytes: 65_536 } }, async ({ router }) => {
-    const child = await mode.open(router);
-    const receiver = router.receiver<Uint8Array>();
-    const sent = await child.call(sendUnread, receiver.sender());
-    assert.ok(sent >= 65_536 / 8192 && sent <= 4 * (65_536 / 8192), `${sent} items went out`);
-    assert.equal(await child.call(add, 1, 2), 3);
-    receiver.close();
-  });
+  treeTest(
+    `A receiver that nobody reads holds back the ${mode.name} child that sends to it`,
+    { limits: { channelWindowBytes: 65_536 } },
+    async ({ router }) => {
+      const child = await mode.open(router);
+      const receiver = router.receiver<Uint8Array>();
+      const sent = await child.call(sendUnread, receiver.sender());
+      assert.ok(sent >= 65_536 / 8192 && sent <= 4 * (65_536 / 8192), `${sent} items went out`);
+      assert.equal(await child.call(add, 1, 2), 3);
+      receiver.close();
+    },
+  );
 }
 
 async function sendUnread(sender: { send(value: Uint8Array): Promise<void> }): Promise<number> {

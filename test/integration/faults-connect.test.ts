@@ -1,11 +1,21 @@
 /** Connecting where it cannot work: a typed error with evidence in bounded time, and nothing left. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Router } from 'mitos';
 import { type LeakOracle, requirement, testWithOracle } from '#src/testing/index.js';
-import { errorOf, isAlive, MASTERS, PROCESSES, pidOf, recordOf, rejectsWith, startProgram, treeTest } from '../fixtures/programs/harness.js';
+import {
+  errorOf,
+  isAlive,
+  MASTERS,
+  PROCESSES,
+  pidOf,
+  recordOf,
+  rejectsWith,
+  startProgram,
+  treeTest,
+} from '../fixtures/programs/harness.js';
 
 function add(a: number, b: number): number {
   return a + b;
@@ -43,7 +53,10 @@ for (const mode of PROCESSES) {
   });
 
   treeTest(`A Node that is too old is ERR_MITOS_RUNTIME_OLD and names its version (${mode.name})`, {}, async ({ router, oracle }) => {
-    const { path, remove } = stub(oracle, 'Object.defineProperty(process, "versions", { value: { node: "10.24.0" } });Object.defineProperty(process, "version", { value: "v10.24.0" });');
+    const { path, remove } = stub(
+      oracle,
+      'Object.defineProperty(process, "versions", { value: { node: "10.24.0" } });Object.defineProperty(process, "version", { value: "v10.24.0" });',
+    );
     try {
       const error = await rejectsWith(router.local({ node: [process.execPath, '-r', path], threadless }), 'ERR_MITOS_RUNTIME_OLD');
       assert.match(error.message, /v10\.24\.0.*v12\.22/);
@@ -90,50 +103,64 @@ for (const mode of PROCESSES) {
     }
   });
 
-  treeTest(`Noise before the first stage's marker does no harm, and junk instead of the protocol is ERR_MITOS_PROTOCOL (${mode.name})`, {}, async ({ router, oracle }) => {
-    const { path, remove } = stub(oracle, '#!/bin/sh\necho "some junk that is no frame, but longer than the header of one" >&4\nexec sleep 1000\n');
-    try {
-      const { path: wrapper, remove: removeWrapper } = stub(oracle, `#!/bin/sh\nprintf 'some junk that is no frame and goes on' >&2\nexec "${path}" "$@" 4>&4\n`);
+  treeTest(
+    `Noise before the first stage's marker does no harm, and junk instead of the protocol is ERR_MITOS_PROTOCOL (${mode.name})`,
+    {},
+    async ({ router, oracle }) => {
+      const { path, remove } = stub(
+        oracle,
+        '#!/bin/sh\necho "some junk that is no frame, but longer than the header of one" >&4\nexec sleep 1000\n',
+      );
       try {
-        await rejectsWith(router.local({ node: wrapper, threadless, connectTimeoutMs: 5000 }), 'ERR_MITOS_PROTOCOL');
+        const { path: wrapper, remove: removeWrapper } = stub(
+          oracle,
+          `#!/bin/sh\nprintf 'some junk that is no frame and goes on' >&2\nexec "${path}" "$@" 4>&4\n`,
+        );
+        try {
+          await rejectsWith(router.local({ node: wrapper, threadless, connectTimeoutMs: 5000 }), 'ERR_MITOS_PROTOCOL');
+        } finally {
+          removeWrapper();
+        }
       } finally {
-        removeWrapper();
+        remove();
       }
-    } finally {
-      remove();
-    }
-  });
+    },
+  );
 
   treeTest(`A directory that does not exist is refused with its name (${mode.name})`, {}, async ({ router }) => {
     const error = await rejectsWith(router.local({ cwd: '/nowhere/at/all', threadless }), 'ERR_MITOS_TRANSPORT_EXIT');
     assert.match(error.message, /chdir.*\/nowhere\/at\/all/);
   });
 
-  treeTest(`A child that is killed in any phase of connecting ends everything that waits for it with a typed error (${mode.name})`, {}, async ({ router }) => {
-    for (let killAfterMs = 0; killAfterMs <= 120; killAfterMs += 15) {
-      const child = mode.open(router);
-      const call = errorOf(child.call(hang));
-      const behind = errorOf(child.local().call(add, 1, 2));
-      const pid = await firstPid();
-      await new Promise((resolve) => setTimeout(resolve, killAfterMs));
-      process.kill(pid, 'SIGKILL');
-      for (const error of await Promise.all([call, behind])) {
-        assert.ok(['ERR_MITOS_TRANSPORT_EXIT', 'ERR_MITOS_CHILD_EXIT'].includes(error.code), `${error.code} after ${killAfterMs} ms`);
-        assert.equal(error['signal'], 'SIGKILL');
+  treeTest(
+    `A child that is killed in any phase of connecting ends everything that waits for it with a typed error (${mode.name})`,
+    {},
+    async ({ router }) => {
+      for (let killAfterMs = 0; killAfterMs <= 120; killAfterMs += 15) {
+        const child = mode.open(router);
+        const call = errorOf(child.call(hang));
+        const behind = errorOf(child.local().call(hang));
+        const pid = await firstPid();
+        await new Promise((resolve) => setTimeout(resolve, killAfterMs));
+        process.kill(pid, 'SIGKILL');
+        for (const error of await Promise.all([call, behind])) {
+          assert.ok(['ERR_MITOS_TRANSPORT_EXIT', 'ERR_MITOS_CHILD_EXIT'].includes(error.code), `${error.code} after ${killAfterMs} ms`);
+          assert.equal(error['signal'], 'SIGKILL');
+        }
+        await child.then(
+          (context) => context.closed,
+          () => {},
+        );
       }
-      await child.then(
-        (context) => context.closed,
-        () => {},
-      );
-    }
-    assert.equal(router.contexts().length, 1);
-  });
+      assert.equal(router.contexts().length, 1);
+    },
+  );
 }
 
 /** The newest child of this process. */
 async function firstPid(): Promise<number> {
   for (;;) {
-    const pids = execFileSync('cat', [`/proc/${process.pid}/task/${process.pid}/children`], { encoding: 'utf8' }).trim().split(' ').filter(Boolean).map(Number);
+    const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
     const pid = pids.filter(isAlive).at(-1);
     if (pid !== undefined) return pid;
     await new Promise((resolve) => setImmediate(resolve));
@@ -141,41 +168,53 @@ async function firstPid(): Promise<number> {
 }
 
 for (const master of MASTERS) {
-  treeTest(`close() of ${master.name} during a connect rejects it with ERR_MITOS_SHUTDOWN and leaves nothing`, master.options, async ({ router }) => {
-    for (const delayMs of [0, 30]) {
+  treeTest(
+    `close() of ${master.name} during a connect rejects it with ERR_MITOS_SHUTDOWN and leaves nothing`,
+    master.options,
+    async ({ router }) => {
+      for (const delayMs of [0, 30]) {
+        const child = router.local();
+        const call = errorOf(child.call(add, 1, 2));
+        const deep = errorOf(child.local().local().call(add, 1, 2));
+        const connect = errorOf(child);
+        if (delayMs) {
+          await new Promise((resolve) => setTimeout(resolve, delayMs));
+          break;
+        }
+        await router.close();
+        assert.equal((await call).code, 'ERR_MITOS_SHUTDOWN');
+        assert.equal((await deep).code, 'ERR_MITOS_SHUTDOWN');
+        assert.equal((await connect).code, 'ERR_MITOS_SHUTDOWN');
+      }
+    },
+  );
+
+  treeTest(
+    `Shutting down a context of ${master.name} that is still starting rejects what waits for it`,
+    master.options,
+    async ({ router }) => {
       const child = router.local();
       const call = errorOf(child.call(add, 1, 2));
-      const deep = errorOf(child.local().local().call(add, 1, 2));
-      const connect = errorOf(child);
-      if (delayMs) {
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
-        break;
-      }
-      await router.close();
+      await child.shutdown();
       assert.equal((await call).code, 'ERR_MITOS_SHUTDOWN');
-      assert.equal((await deep).code, 'ERR_MITOS_SHUTDOWN');
-      assert.equal((await connect).code, 'ERR_MITOS_SHUTDOWN');
-    }
-  });
-
-  treeTest(`Shutting down a context of ${master.name} that is still starting rejects what waits for it`, master.options, async ({ router }) => {
-    const child = router.local();
-    const call = errorOf(child.call(add, 1, 2));
-    await child.shutdown();
-    assert.equal((await call).code, 'ERR_MITOS_SHUTDOWN');
-    assert.equal((await errorOf(child)).code, 'ERR_MITOS_SHUTDOWN');
-    assert.equal(await router.local().call(add, 1, 2), 3);
-  });
+      assert.equal((await errorOf(child)).code, 'ERR_MITOS_SHUTDOWN');
+      assert.equal(await router.local().call(add, 1, 2), 3);
+    },
+  );
 }
 
-testWithOracle('A program without descriptors left gets ERR_MITOS_RESOURCE, and its contexts live on', requirement('prlimit', () => execFileSync('sh', ['-c', 'command -v prlimit']).length > 0), async ({ signal }) => {
-  const program = startProgram('exhausted', [], signal);
-  const { stdout, stderr, code } = await program.ended;
-  assert.equal(code, 0, stderr);
-  assert.match(stdout, /refused ERR_MITOS_RESOURCE/);
-  assert.match(stdout, /alive 3/);
-  assert.match(stdout, /again 3/);
-});
+testWithOracle(
+  'A program without descriptors left gets ERR_MITOS_RESOURCE, and its contexts live on',
+  requirement('prlimit', () => execFileSync('sh', ['-c', 'command -v prlimit']).length > 0),
+  async ({ signal }) => {
+    const program = startProgram('exhausted', [], signal);
+    const { stdout, stderr, code, signal: endedBy } = await program.ended;
+    assert.deepEqual([code, endedBy], [0, null], stderr);
+    assert.match(stdout, /refused ERR_MITOS_RESOURCE/);
+    assert.match(stdout, /alive 3/);
+    assert.match(stdout, /again 3/);
+  },
+);
 
 testWithOracle('A wrong MITOS_LOG_LEVEL is a RangeError that names the variable and what it may be', async () => {
   process.env['MITOS_LOG_LEVEL'] = 'loud';

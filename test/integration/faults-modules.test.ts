@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { MODES, rejectsWith, treeTest } from '../fixtures/programs/harness.js';
-import { answer as answerOfThrower } from '../fixtures/programs/bad/throws-at-import.js';
 import { answer as answerOfExiter } from '../fixtures/programs/bad/exits-at-import.js';
+import { answer as answerOfThrower } from '../fixtures/programs/bad/throws-at-import.js';
+import { MODES, rejectsWith, treeTest } from '../fixtures/programs/harness.js';
 
 const FAULTS = pathToFileURL(join(process.cwd(), 'test/fixtures/raw/faults/test.mjs')).href;
 
@@ -21,9 +21,15 @@ function add(a: number, b: number): number {
 for (const mode of MODES) {
   treeTest(`A module with a syntax error is refused with its file and line, for a ${mode.name} child`, {}, async ({ router }) => {
     const child = await mode.open(router);
-    const direct = await rejectsWith(child.import<Asked>('./syntax.mjs', { from: FAULTS }).then((module) => module.answer()), 'ERR_MITOS_MODULE_SYNTAX');
+    const direct = await rejectsWith(
+      child.import<Asked>('./syntax.mjs', { from: FAULTS }).then((module) => module.answer()),
+      'ERR_MITOS_MODULE_SYNTAX',
+    );
     assert.match(direct.message, /syntax\.mjs:2/);
-    const deep = await rejectsWith(child.import<Asked>('./deep-syntax.mjs', { from: FAULTS }).then((module) => module.ask()), 'ERR_MITOS_MODULE_SYNTAX');
+    const deep = await rejectsWith(
+      child.import<Asked>('./deep-syntax.mjs', { from: FAULTS }).then((module) => module.ask()),
+      'ERR_MITOS_MODULE_SYNTAX',
+    );
     assert.match(deep.message, /syntax\.mjs:2/);
     assert.equal(await child.call(add, 1, 2), 3);
   });
@@ -31,7 +37,10 @@ for (const mode of MODES) {
   treeTest(`A missing dependency is reported with the module that wants it, for a ${mode.name} child`, {}, async ({ router }) => {
     const child = await mode.open(router);
     await rejectsWith(child.import('./nowhere.mjs', { from: FAULTS }), 'ERR_MITOS_MODULE_NOT_FOUND');
-    const error = await rejectsWith(child.import<Asked>('./missing.mjs', { from: FAULTS }).then((module) => module.ask()), 'ERR_MITOS_MODULE_NOT_FOUND');
+    const error = await rejectsWith(
+      child.import<Asked>('./missing.mjs', { from: FAULTS }).then((module) => module.ask()),
+      'ERR_MITOS_MODULE_NOT_FOUND',
+    );
     assert.match(error.message, /not-installed-anywhere/);
     assert.match(error.message, /uses-missing\.mjs/);
     assert.equal(await child.call(add, 1, 2), 3);
@@ -59,7 +68,14 @@ for (const mode of MODES) {
   treeTest(`What is not a module is not served to a ${mode.name} child`, {}, async ({ router }) => {
     const child = await mode.open(router);
     const { ask } = await child.import<Asked>('./asks-secret.mjs', { from: FAULTS });
-    for (const name of ['./secret.pem', '../../../../package-lock.json', '/etc/passwd', 'file:///etc/passwd', './.env', '../../../../.git/config']) {
+    for (const name of [
+      './secret.pem',
+      '../../../../package-lock.json',
+      '/etc/passwd',
+      'file:///etc/passwd',
+      './.env',
+      '../../../../.git/config',
+    ]) {
       const error = await rejectsWith(ask(name), 'ERR_MITOS_CALL', 'ERR_MITOS_MODULE_NOT_FOUND', 'ERR_MITOS_MODULE_DENIED');
       assert.doesNotMatch(JSON.stringify(error) + error.message, /root:|not a module\n/);
     }

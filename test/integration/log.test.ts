@@ -46,27 +46,31 @@ function add(a: number, b: number): number {
 const shown = ({ source, level, text }: LogRecord): string => `${source} ${level} ${text}`;
 
 for (const mode of MODES) {
-  treeTest(`console of a ${mode.name} child arrives in order with its levels, on the context and on the router`, {}, async ({ router, records, signal }) => {
-    const child = await mode.open(router);
-    const own: LogRecord[] = [];
-    child.on('log', (record) => own.push(record));
-    const before = Date.now();
-    await child.call(sayAll);
-    await recordOf(router, records, ({ text }) => text === 'a debug', signal);
-    assert.deepEqual(records.map(shown), [
-      'console info a log 1',
-      'console info an info',
-      'console warn a warning',
-      'console error an error',
-      'console error of two lines',
-      'console debug a debug',
-    ]);
-    assert.deepEqual(own, records);
-    for (const { context, time } of records) {
-      assert.equal(context, child);
-      assert.ok(time >= before && time <= Date.now());
-    }
-  });
+  treeTest(
+    `console of a ${mode.name} child arrives in order with its levels, on the context and on the router`,
+    {},
+    async ({ router, records, signal }) => {
+      const child = await mode.open(router);
+      const own: LogRecord[] = [];
+      child.on('log', (record) => own.push(record));
+      const before = Date.now();
+      await child.call(sayAll);
+      await recordOf(router, records, ({ text }) => text === 'a debug', signal);
+      assert.deepEqual(records.map(shown), [
+        'console info a log 1',
+        'console info an info',
+        'console warn a warning',
+        'console error an error',
+        'console error of two lines',
+        'console debug a debug',
+      ]);
+      assert.deepEqual(own, records);
+      for (const { context, time } of records) {
+        assert.equal(context, child);
+        assert.ok(time >= before && time <= Date.now());
+      }
+    },
+  );
 
   treeTest(`stdout and stderr of a ${mode.name} child are told apart`, {}, async ({ router, records, signal }) => {
     const child = await mode.open(router);
@@ -83,20 +87,30 @@ for (const mode of PROCESSES) {
     const child = await mode.open(router);
     await child.call(writeRaw);
     await child.call(runPrograms);
-    for (const text of ['stdout info to stdout', 'stdout info by descriptor', 'stderr warn to stderr', 'stdout info from a program', 'stderr warn from a program, aside']) {
+    for (const text of [
+      'stdout info to stdout',
+      'stdout info by descriptor',
+      'stderr warn to stderr',
+      'stdout info from a program',
+      'stderr warn from a program, aside',
+    ]) {
       await recordOf(router, records, (record) => shown(record) === text, signal);
     }
     assert.equal(records.length, 5);
   });
 
-  treeTest(`What a ${mode.name} child wrote last arrives even without a line break, when it is shut down`, {}, async ({ router, records }) => {
-    const child = await mode.open(router);
-    await child.call(writeOdd);
-    await child.shutdown();
-    const texts = records.map(({ source, text }) => `${source} ${text}`);
-    assert.ok(texts.includes('stdout no line break at the end'), texts.join('\n'));
-    assert.ok(texts.includes('stderr \x1b[31m\ufffd\ufffd\0'), 'raw in the record');
-  });
+  treeTest(
+    `What a ${mode.name} child wrote last arrives even without a line break, when it is shut down`,
+    {},
+    async ({ router, records }) => {
+      const child = await mode.open(router);
+      await child.call(writeOdd);
+      await child.shutdown();
+      const texts = records.map(({ source, text }) => `${source} ${text}`);
+      assert.ok(texts.includes('stdout no line break at the end'), texts.join('\n'));
+      assert.ok(texts.includes('stderr \x1b[31m\ufffd\ufffd\0'), 'raw in the record');
+    },
+  );
 
   treeTest(`Lines of a ${mode.name} child that are too long come in pieces or cut`, {}, async ({ router, records, signal }) => {
     const child = await mode.open(router);
@@ -104,7 +118,10 @@ for (const mode of PROCESSES) {
     await recordOf(router, records, ({ text }) => text.startsWith('y'), signal);
     await recordOf(router, records, ({ text }) => text.startsWith('x') && text.length < 8192, signal);
     assert.ok(records.every(({ text }) => text.length <= 8193));
-    assert.equal(records.filter(({ source }) => source === 'stdout').reduce((sum, { text }) => sum + text.length, 0), 20_000);
+    assert.equal(
+      records.filter(({ source }) => source === 'stdout').reduce((sum, { text }) => sum + text.length, 0),
+      20_000,
+    );
   });
 
   treeTest(`What a ${mode.name} grandchild prints is its own, seen from the master`, {}, async ({ router, records, signal }) => {
@@ -124,7 +141,12 @@ testWithOracle('Printed records carry the name of their context, one a line, and
   assert.equal(code, 0, stderr);
   assert.equal(stdout, '');
   const lines = stderr.split('\n').filter(Boolean).sort();
-  assert.deepEqual(lines, ['[bad\\u202ename] bell \\x07 and \\x1b[31mred\\x1b[0m', '[bad\\u202ename] raw \\x9b\\u2028 \\x7f', '[bad\\u202ename] two', '[bad\\u202ename] two lines:']);
+  assert.deepEqual(lines, [
+    '[bad\\u202ename] bell \\x07 and \\x1b[31mred\\x1b[0m',
+    '[bad\\u202ename] raw \\x9b\\u2028 \\x7f',
+    '[bad\\u202ename] two',
+    '[bad\\u202ename] two lines:',
+  ]);
 });
 
 testWithOracle('Records below the level are not printed, and MITOS_LOG_LEVEL sets it', async ({ signal }) => {

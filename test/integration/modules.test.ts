@@ -10,7 +10,7 @@ const FOLDER = new URL('../../../test/fixtures/raw/programs-api/modules/', impor
 const from = import.meta.url;
 const at = (path: string): URL => new URL(path, FOLDER);
 
-type Loose = Record<string, (...args: never[]) => unknown>;
+type Loose = Record<string, (...args: unknown[]) => unknown>;
 type Far = Remote<Loose>;
 
 async function here(path: string): Promise<Loose> {

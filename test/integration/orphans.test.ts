@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { processesWithTag, testWithOracle } from '#src/testing/index.js';
-import { allGone, isAlive, MASTERS, pidOf, pidsGone, PROCESSES, rejectsWith, startProgram, treeTest, within } from '../fixtures/programs/harness.js';
+import {
+  allGone,
+  isAlive,
+  MASTERS,
+  PROCESSES,
+  pidOf,
+  pidsGone,
+  rejectsWith,
+  startProgram,
+  treeTest,
+  within,
+} from '../fixtures/programs/harness.js';
 import type { LeafName } from '../fixtures/programs/leaves.js';
 
 const LIMIT_MS = 2000;
@@ -38,17 +49,24 @@ testWithOracle('The children of a threaded master are gone within 2 s after it w
 });
 
 for (const chain of ['threaded,threaded,threaded', 'threadless,threadless,threadless', 'threaded,threadless,worker']) {
-  testWithOracle(`Killing the first of a chain ${chain} ends what is below within 2 s and every call with its end`, async ({ signal, oracle }) => {
-    const program = startProgram('tree', [chain, 'spin'], signal);
-    const pids = (await program.said('ready')).split(' ').map(Number);
-    process.kill(pids[0] as number, 'SIGKILL');
-    assert.equal(await program.said('settled'), 'ERR_MITOS_CHILD_EXIT');
-    await pidsGone(pids, LIMIT_MS);
-    await within(LIMIT_MS, 'only the master is left', () => processesWithTag(oracle.tag).filter(({ pid }) => pid !== program.pid).length === 0);
-    assert.ok(isAlive(program.pid));
-    program.kill('SIGKILL');
-    await program.ended;
-  });
+  testWithOracle(
+    `Killing the first of a chain ${chain} ends what is below within 2 s and every call with its end`,
+    async ({ signal, oracle }) => {
+      const program = startProgram('tree', [chain, 'spin'], signal);
+      const pids = (await program.said('ready')).split(' ').map(Number);
+      process.kill(pids[0] as number, 'SIGKILL');
+      assert.equal(await program.said('settled'), 'ERR_MITOS_CHILD_EXIT');
+      await pidsGone(pids, LIMIT_MS);
+      await within(
+        LIMIT_MS,
+        'only the master is left',
+        () => processesWithTag(oracle.tag).filter(({ pid }) => pid !== program.pid).length === 0,
+      );
+      assert.ok(isAlive(program.pid));
+      program.kill('SIGKILL');
+      await program.ended;
+    },
+  );
 }
 
 testWithOracle('Everything is gone within 2 s when the master is killed in the middle of connecting', async ({ signal, oracle }) => {

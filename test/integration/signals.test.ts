@@ -15,20 +15,23 @@ const PLACES: [string, string[]][] = [
 
 for (const [where, args] of PLACES) {
   for (const how of ['one thread', 'threaded']) {
-    testWithOracle(`A signal ${where} ends a ${how === 'threaded' ? 'threaded master' : 'master on one thread'} by that signal within 1 s, with nothing left`, async ({ signal, oracle }) => {
-      const run = async (name: NodeJS.Signals): Promise<void> => {
-        const program = startProgram('main-program', [args[0] as string, args[1] ?? '', how], signal);
-        await program.said('at');
-        const start = performance.now();
-        program.kill(name);
-        const end = await program.ended;
-        assert.equal(end.signal, name, end.stderr);
-        assert.ok(end.at - start < 1000, `${end.at - start} ms`);
-        assert.doesNotMatch(end.stderr, /Warning|UnhandledPromise|ERR_UNHANDLED/);
-      };
-      await Promise.all([run('SIGINT'), run('SIGTERM')]);
-      await allGone(oracle, 500);
-    });
+    testWithOracle(
+      `A signal ${where} ends a ${how === 'threaded' ? 'threaded master' : 'master on one thread'} by that signal within 1 s, with nothing left`,
+      async ({ signal, oracle }) => {
+        const run = async (name: NodeJS.Signals): Promise<void> => {
+          const program = startProgram('main-program', [args[0] as string, args[1] ?? '', how], signal);
+          await program.said('at');
+          const start = performance.now();
+          program.kill(name);
+          const end = await program.ended;
+          assert.equal(end.signal, name, end.stderr);
+          assert.ok(end.at - start < 1000, `${end.at - start} ms`);
+          assert.doesNotMatch(end.stderr, /Warning|UnhandledPromise|ERR_UNHANDLED/);
+        };
+        await Promise.all([run('SIGINT'), run('SIGTERM')]);
+        await allGone(oracle, 500);
+      },
+    );
   }
 }
 
@@ -63,22 +66,26 @@ testWithOracle('A signal while the master itself computes is served when it come
   await allGone(oracle, 500);
 });
 
-testWithOracle('A program is ended by a signal at any instant of its life, and leaves nothing', { timeoutMs: 60_000 }, async ({ signal, oracle }) => {
-  const run = async (instant: number): Promise<void> => {
-    const program = startProgram('main-program', [instant % 2 ? 'chain' : 'call', instant % 4 > 1 ? 'threadless' : 'threaded'], signal);
-    const afterMs = 60 + instant * 40;
-    await Promise.race([program.said('at').catch(() => {}), new Promise((resolve) => setTimeout(resolve, afterMs))]);
-    const start = performance.now();
-    program.kill(instant % 3 ? 'SIGTERM' : 'SIGINT');
-    const end = await program.ended;
-    assert.ok(end.at - start < 1000, `${end.at - start} ms at ${afterMs}`);
-    assert.ok(end.signal === 'SIGTERM' || end.signal === 'SIGINT', `${end.code} ${end.signal} at ${afterMs}: ${end.stderr}`);
-  };
-  for (let instant = 0; instant < 14; instant += 2) {
-    await Promise.all([run(instant), run(instant + 1)]);
-    await allGone(oracle, 2000);
-  }
-});
+testWithOracle(
+  'A program is ended by a signal at any instant of its life, and leaves nothing',
+  { timeoutMs: 60_000 },
+  async ({ signal, oracle }) => {
+    const run = async (instant: number): Promise<void> => {
+      const program = startProgram('main-program', [instant % 2 ? 'chain' : 'call', instant % 4 > 1 ? 'threadless' : 'threaded'], signal);
+      const afterMs = 60 + instant * 40;
+      await Promise.race([program.said('at').catch(() => {}), new Promise((resolve) => setTimeout(resolve, afterMs))]);
+      const start = performance.now();
+      program.kill(instant % 3 ? 'SIGTERM' : 'SIGINT');
+      const end = await program.ended;
+      assert.ok(end.at - start < 1000, `${end.at - start} ms at ${afterMs}`);
+      assert.ok(end.signal === 'SIGTERM' || end.signal === 'SIGINT', `${end.code} ${end.signal} at ${afterMs}: ${end.stderr}`);
+    };
+    for (let instant = 0; instant < 14; instant += 2) {
+      await Promise.all([run(instant), run(instant + 1)]);
+      await allGone(oracle, 2000);
+    }
+  },
+);
 
 testWithOracle('main() ends the process with 0 when all went well', async ({ signal }) => {
   const end = await startProgram('main-program', ['done'], signal).ended;

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { execSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
 import { firstStage } from '#src/parent/first-stage.js';
-import { pidOf, PROCESSES, startProgram, treeTest } from '../fixtures/programs/harness.js';
+import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
+import { PROCESSES, pidOf, startProgram, treeTest } from '../fixtures/programs/harness.js';
 
 function environment(): NodeJS.ProcessEnv {
   return { ...process.env };
@@ -17,7 +17,12 @@ function environmentOfProgram(): string {
 
 function descriptorsOfProgram(): string[] {
   // The listing's own descriptor is gone by then.
-  return execSync('for f in /proc/$$/fd/*; do [ -e $f ] && echo ${f##*/}; done; :', { encoding: 'utf8', stdio: ['inherit', 'pipe', 'inherit'] }).trim().split('\n');
+  return execSync('for f in /proc/$$/fd/*; do [ -e $f ] && echo ${f##*/}; done; :', {
+    encoding: 'utf8',
+    stdio: ['inherit', 'pipe', 'inherit'],
+  })
+    .trim()
+    .split('\n');
 }
 
 function readInput(): string {
@@ -25,14 +30,25 @@ function readInput(): string {
 }
 
 function place(): { cwd: string; title: string; isLeader: boolean } {
-  const fields = readFileSync('/proc/self/stat', 'latin1').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync('/proc/self/stat', 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return { cwd: process.cwd(), title: process.title, isLeader: Number(fields[2]) === process.pid };
 }
 
 for (const mode of PROCESSES) {
   treeTest(`A ${mode.name} child gets an allow-list of the environment, and what env adds`, {}, async ({ router }) => {
     const names = Array.from({ length: 300 }, (_, n) => `CANARY_${n}`);
-    const levers = ['NODE_OPTIONS', 'LD_PRELOAD_CANARY', 'BASH_ENV', 'API_TOKEN', 'AWS_SECRET_ACCESS_KEY', 'NPM_CONFIG_CANARY', 'PYTHONPATH', 'ENV'];
+    const levers = [
+      'NODE_OPTIONS',
+      'LD_PRELOAD_CANARY',
+      'BASH_ENV',
+      'API_TOKEN',
+      'AWS_SECRET_ACCESS_KEY',
+      'NPM_CONFIG_CANARY',
+      'PYTHONPATH',
+      'ENV',
+    ];
     for (const name of names) process.env[name] = 'canary-value';
     for (const name of levers) process.env[name] ??= name === 'NODE_OPTIONS' ? '--no-deprecation' : 'canary-value';
     try {
@@ -40,7 +56,10 @@ for (const mode of PROCESSES) {
       const grandchild = await mode.open(child);
       for (const context of [child, grandchild]) {
         const env = await context.call(environment);
-        assert.deepEqual(Object.keys(env).filter((name) => names.includes(name) || levers.includes(name)), []);
+        assert.deepEqual(
+          Object.keys(env).filter((name) => names.includes(name) || levers.includes(name)),
+          [],
+        );
         assert.equal(env['PATH'], process.env['PATH']);
         assert.doesNotMatch(await context.call(environmentOfProgram), /canary-value/);
         assert.doesNotMatch(readFileSync(`/proc/${await pidOf(context)}/environ`, 'latin1'), /canary-value/);
@@ -110,13 +129,27 @@ for (const [shell, argv] of [
   ['zsh', ['zsh']],
   ['ksh', ['ksh']],
 ] as const) {
-  testWithOracle(`The first stage finds Node and prints the marker in ${shell}`, requirement(shell, () => findCommand(shell) !== undefined), () => {
-    const [, ...stage] = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0 });
-    // An empty preamble: the Node that was found has nothing to run.
-    const path = findCommand(shell) as string;
-    const { stdout } = spawnSync(path, [...argv.slice(1), ...stage], { input: '', encoding: 'utf8', env: { PATH: process.env['PATH'] }, timeout: 5000 });
-    assert.match(stdout, /^m{22} ok \/\S*node\n$/);
-    const none = spawnSync(path, [...argv.slice(1), ...stage], { input: '', encoding: 'utf8', env: { PATH: '/nowhere', HOME: '/nowhere' }, timeout: 5000 });
-    if (!/ ok /.test(none.stdout)) assert.deepEqual([none.status, /^m{22} none/.test(none.stdout)], [127, true]);
-  });
+  testWithOracle(
+    `The first stage finds Node and prints the marker in ${shell}`,
+    requirement(shell, () => findCommand(shell) !== undefined),
+    () => {
+      const [, ...stage] = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0 });
+      // An empty preamble: the Node that was found has nothing to run.
+      const path = findCommand(shell) as string;
+      const { stdout } = spawnSync(path, [...argv.slice(1), ...stage], {
+        input: '',
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'] },
+        timeout: 5000,
+      });
+      assert.match(stdout, /^m{22} ok \/\S*node\n$/);
+      const none = spawnSync(path, [...argv.slice(1), ...stage], {
+        input: '',
+        encoding: 'utf8',
+        env: { PATH: '/nowhere', HOME: '/nowhere' },
+        timeout: 5000,
+      });
+      if (!/ ok /.test(none.stdout)) assert.deepEqual([none.status, /^m{22} none/.test(none.stdout)], [127, true]);
+    },
+  );
 }

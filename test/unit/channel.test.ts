@@ -50,7 +50,10 @@ test('A small item does not overtake a large one', async () => {
   const sizes = [10, 300_000, 10, 0, 70_000, 1];
   void Promise.all(sizes.map((size) => sender.send(Buffer.alloc(size)))).then(() => sender.close());
   await tree.pass(50);
-  assert.deepEqual((await reading).map((item) => (item as Buffer).length), sizes);
+  assert.deepEqual(
+    (await reading).map((item) => (item as Buffer).length),
+    sizes,
+  );
 });
 
 test('A sender waits when a window is full, and what waits unread in the receiver is bounded', async () => {
@@ -116,7 +119,10 @@ test('Closing with an error ends the channel with it, after the items that were 
   sender.close(Object.assign(new Error('disk full'), { code: 'ENOSPC' }));
   await tree.pass(10);
   assert.equal(await receiver.get(), 1);
-  await assert.rejects(receiver.get(), (error) => (error as Error).message === 'disk full' && (error as NodeJS.ErrnoException).code === 'ENOSPC');
+  await assert.rejects(
+    receiver.get(),
+    (error) => (error as Error).message === 'disk full' && (error as NodeJS.ErrnoException).code === 'ENOSPC',
+  );
   await assert.rejects(receiver.get(), /disk full/);
 });
 
@@ -200,7 +206,10 @@ test('Several waits are served in order, and all told of the end', async () => {
   await tree.pass(10);
   const [first, second, third] = await results;
   assert.deepEqual([first?.status, second?.status, third?.status], ['fulfilled', 'fulfilled', 'rejected']);
-  assert.deepEqual([first, second].map((result) => (result as PromiseFulfilledResult<unknown>).value), ['a', 'b']);
+  assert.deepEqual(
+    [first, second].map((result) => (result as PromiseFulfilledResult<unknown>).value),
+    ['a', 'b'],
+  );
 });
 
 test('A value that cannot be sent is an error at the sender, and the channel lives on', async () => {
@@ -291,9 +300,16 @@ test('A peer cannot make a mailbox of this context out of a live value, nor a se
   const before = tree.master.endpoint.size;
   for (const type of ['sender', 'source', 'readable', 'writable', 'signal']) {
     for (const handle of [CALL, 68, FIRST_CHANNEL - 1, -1, 1.5, 2 ** 32]) {
-      assert.throws(() => tree.master.live.decode(forged(type, handle)), (error) => codeOf(error) === 'ERR_MITOS_PROTOCOL', `${type} ${handle}`);
+      assert.throws(
+        () => tree.master.live.decode(forged(type, handle)),
+        (error) => codeOf(error) === 'ERR_MITOS_PROTOCOL',
+        `${type} ${handle}`,
+      );
     }
-    assert.throws(() => tree.master.live.decode(forged(type, FIRST_CHANNEL, -1)), (error) => codeOf(error) === 'ERR_MITOS_PROTOCOL');
+    assert.throws(
+      () => tree.master.live.decode(forged(type, FIRST_CHANNEL, -1)),
+      (error) => codeOf(error) === 'ERR_MITOS_PROTOCOL',
+    );
   }
   assert.equal(tree.master.endpoint.size, before);
 });

@@ -68,7 +68,7 @@ function setUp(limits: Partial<Limits> = {}): Bench {
     dispatcher,
     functions,
     replies,
-    call: (ref, args = [], head = undefined, from = MASTER, auth = from) => {
+    call: (ref, args = [], head, from = MASTER, auth = from) => {
       post(ref, args, head, from, auth, ++next);
       return next;
     },
@@ -119,7 +119,10 @@ test('A reply tells what was thrown from what kept the function from running', a
   bench.functions.set('unsendable', () => /x/);
   for (const ref of ['throws', 'rejects', 'missing', 'object', 'unsendable']) bench.call(ref);
   await bench.settle();
-  assert.deepEqual(bench.replies.map((reply) => reply.kind), ['threw', 'not run', 'not run', 'not run', 'threw']);
+  assert.deepEqual(
+    bench.replies.map((reply) => reply.kind),
+    ['threw', 'not run', 'not run', 'not run', 'threw'],
+  );
   assert.equal(bench.dispatcher.running, 0);
 });
 
@@ -170,7 +173,10 @@ test('A thenable of any kind counts once', async () => {
   bench.call('twice');
   bench.call('bad');
   await bench.settle();
-  assert.deepEqual(bench.replies.map((reply) => reply.kind), ['value', 'threw']);
+  assert.deepEqual(
+    bench.replies.map((reply) => reply.kind),
+    ['value', 'threw'],
+  );
 });
 
 test('A call without the authority of an ancestor is refused, and nothing runs', async () => {
@@ -181,7 +187,10 @@ test('A call without the authority of an ancestor is refused, and nothing runs',
   for (const auth of [MASTER, 3, SELF]) bench.call('f', [], undefined, 7, auth);
   await bench.settle();
   assert.equal(ran, 3);
-  assert.deepEqual(bench.replies.slice(0, 4).map((reply) => reply.value), Array(4).fill('ERR_MITOS_POLICY'));
+  assert.deepEqual(
+    bench.replies.slice(0, 4).map((reply) => reply.value),
+    Array(4).fill('ERR_MITOS_POLICY'),
+  );
 });
 
 test('A call that cannot be read is refused', () => {
@@ -189,7 +198,10 @@ test('A call that cannot be read is refused', () => {
   bench.functions.set('a', () => 1);
   const unreadable = [Buffer.alloc(0), Buffer.from([0]), Buffer.from([0xff, 0xff, 1]), Buffer.from([0, 3, 0x61, 0x0a, 0x7b])];
   for (const data of unreadable) bench.endpoint.receive(makeFrame(NORMAL, SELF, MASTER, CALL, 70000, data));
-  assert.deepEqual(bench.replies.map((reply) => reply.value), Array(unreadable.length).fill('ERR_MITOS_PROTOCOL'));
+  assert.deepEqual(
+    bench.replies.map((reply) => reply.value),
+    Array(unreadable.length).fill('ERR_MITOS_PROTOCOL'),
+  );
 });
 
 test('Calls of one caller start in the order they were made, also when modules have to be fetched first', async () => {
@@ -222,7 +234,10 @@ test('A module that cannot be fetched fails its call and holds up no other', asy
   bench.call('a');
   bench.call('b');
   await bench.settle();
-  assert.deepEqual(bench.replies.map((reply) => reply.kind), ['not run', 'value']);
+  assert.deepEqual(
+    bench.replies.map((reply) => reply.kind),
+    ['not run', 'value'],
+  );
 });
 
 test('Calls run side by side, but those of a chain one after the other', async () => {
@@ -346,7 +361,10 @@ test('The time of a call counts while it waits, and a very long one is no short 
   loading.resolve(() => ran++);
   await bench.settle();
   assert.equal(ran, 0);
-  assert.deepEqual(bench.replies.map((reply) => [reply.kind, codeOf(reply.value)]), [['not run', 'ERR_MITOS_TIMEOUT']]);
+  assert.deepEqual(
+    bench.replies.map((reply) => [reply.kind, codeOf(reply.value)]),
+    [['not run', 'ERR_MITOS_TIMEOUT']],
+  );
 });
 
 test('A call that wants no reply gets none, and its error is told', async () => {
@@ -383,7 +401,10 @@ test('A caller has a bounded number of calls under way', async () => {
   bench.functions.set('hang', () => deferred().promise);
   for (let count = 0; count < 5; count++) bench.call('hang');
   bench.call('hang', [], undefined, 3);
-  assert.deepEqual(bench.replies.map((reply) => reply.value), ['ERR_MITOS_LIMIT', 'ERR_MITOS_LIMIT']);
+  assert.deepEqual(
+    bench.replies.map((reply) => reply.value),
+    ['ERR_MITOS_LIMIT', 'ERR_MITOS_LIMIT'],
+  );
   assert.equal(bench.dispatcher.running, 4);
 });
 
@@ -409,5 +430,8 @@ test('Aborting all calls tells those that run, keeps those that wait from starti
   await bench.settle();
   assert.equal(ran, 0);
   assert.equal(bench.dispatcher.running, 0);
-  assert.deepEqual(bench.replies.filter((reply) => reply.kind === 'value').map((reply) => reply.value), ['done in time', 'done in time']);
+  assert.deepEqual(
+    bench.replies.filter((reply) => reply.kind === 'value').map((reply) => reply.value),
+    ['done in time', 'done in time'],
+  );
 });

@@ -35,7 +35,7 @@ test('Policy forgets the pairs of a context that is gone, and names those who co
   policy.open(1, 2, 0);
   policy.open(3, 1, 0);
   policy.open(4, 5, 0);
-  assert.deepEqual(policy.forget({ ids: [1], pages: [] }).sort(), [2, 3]);
+  assert.deepEqual(new Set(policy.forget({ ids: [1], pages: [] })), new Set([2, 3]));
   assert.equal(policy.size, 1);
   assert.deepEqual(policy.forget({ ids: [4, 5], pages: [] }), []);
   assert.equal(policy.size, 0);

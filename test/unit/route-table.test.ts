@@ -34,7 +34,10 @@ test('RouteTable takes back what was granted to a stream, and nothing of another
   table.grant(2, 1, b);
   table.grant(FIRST_PAGED_ID, PAGE, a);
   table.grant(FIRST_PAGED_ID + PAGE, PAGE, b);
-  assert.deepEqual(table.revoke({ ids: [1, 2, 3, FIRST_PAGED_ID + 9], pages: [65536, 65537, 9] }, a), { ids: [1, FIRST_PAGED_ID + 9], pages: [65536] });
+  assert.deepEqual(table.revoke({ ids: [1, 2, 3, FIRST_PAGED_ID + 9], pages: [65536, 65537, 9] }, a), {
+    ids: [1, FIRST_PAGED_ID + 9],
+    pages: [65536],
+  });
   assert.equal(table.lookup(2), b);
   assert.deepEqual(table.revokeAll(b), { ids: [2], pages: [65537] });
   assert.equal(table.size, 0);
@@ -42,5 +45,8 @@ test('RouteTable takes back what was granted to a stream, and nothing of another
 
 test('A set of ids holds its single ids and the ids of its pages', () => {
   const set = { ids: [3], pages: [65536] };
-  assert.deepEqual([3, 4, FIRST_PAGED_ID, FIRST_PAGED_ID + 255, FIRST_PAGED_ID + 256, 256].map((id) => holds(set, id)), [true, false, true, true, false, false]);
+  assert.deepEqual(
+    [3, 4, FIRST_PAGED_ID, FIRST_PAGED_ID + 255, FIRST_PAGED_ID + 256, 256].map((id) => holds(set, id)),
+    [true, false, true, true, false, false],
+  );
 });

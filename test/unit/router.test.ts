@@ -8,7 +8,23 @@ import type { Reason } from '#src/core/reason.js';
 import { FIRST_PAGED_ID, PAGE } from '#src/core/route-table.js';
 import { Router } from '#src/core/router.js';
 import type { Stream } from '#src/core/stream.js';
-import { authOf, BULK, CONTROL, DEAD, dataOf, dstOf, FRAGMENT, HEADER, handleOf, jsonFrame, jsonOf, MAX_FRAME_DATA, makeFrame, NORMAL, srcOf } from '#src/core/wire.js';
+import {
+  authOf,
+  BULK,
+  CONTROL,
+  DEAD,
+  dataOf,
+  dstOf,
+  FRAGMENT,
+  HEADER,
+  handleOf,
+  jsonFrame,
+  jsonOf,
+  MAX_FRAME_DATA,
+  makeFrame,
+  NORMAL,
+  srcOf,
+} from '#src/core/wire.js';
 
 interface FakeStream {
   peerId: number;
@@ -51,13 +67,15 @@ function setUp(id = 50, options: { limits?: Partial<Limits>; isUnidirectional?: 
   const two = fakeStream(2);
   router.addChild(one);
   router.addChild(two);
-  const grant = (start: number, count: number, via: number): void => router.route(jsonFrame(CONTROL, id, 0, handles.GRANT, 0, { start, count, via }), id ? parent : undefined);
+  const grant = (start: number, count: number, via: number): void =>
+    router.route(jsonFrame(CONTROL, id, 0, handles.GRANT, 0, { start, count, via }), id ? parent : undefined);
   grant(11, 1, 1);
   one.sent.length = 0;
   return { router, delivered, events, parent, one, two, grant };
 }
 
-const from = (src: number, dst: number, handle = 300, replyTo = 0, value: unknown = null): Buffer => jsonFrame(NORMAL, dst, src, handle, replyTo, value);
+const from = (src: number, dst: number, handle = 300, replyTo = 0, value: unknown = null): Buffer =>
+  jsonFrame(NORMAL, dst, src, handle, replyTo, value);
 const codesOf = (frames: Buffer[]): string[] => frames.map((frame) => (jsonOf(frame) as Reason).code);
 
 test('Router gives a frame from a child no other authority than that of its source', () => {
@@ -128,7 +146,10 @@ test('Router of the master hands out pages to children that ask, up to their quo
   const { router, one } = setUp(0, { limits: { maxIdsPerChild: 3 * PAGE } });
   for (let count = 0; count < 5; count++) router.route(from(11, 0, handles.ALLOCATE, 70000, {}), one);
   const starts = one.sent.filter((frame) => handleOf(frame) === handles.GRANT).map((frame) => (jsonOf(frame) as { start: number }).start);
-  assert.deepEqual(starts, [0, 1, 2].map((at) => FIRST_PAGED_ID + at * PAGE));
+  assert.deepEqual(
+    starts,
+    [0, 1, 2].map((at) => FIRST_PAGED_ID + at * PAGE),
+  );
   assert.deepEqual(codesOf(one.sent.slice(3)), ['ERR_MITOS_LIMIT', 'ERR_MITOS_LIMIT']);
 });
 
@@ -212,10 +233,26 @@ test('Router opens nothing on the word of a child for anybody but those behind i
   assert.deepEqual(codesOf([...one.sent, ...two.sent]), ['ERR_MITOS_POLICY', 'ERR_MITOS_POLICY']);
 });
 
+test('Router takes news and wishes from its neighbours only, and not from further below', () => {
+  const { router, one, parent, delivered, grant } = setUp();
+  grant(12, 1, 1);
+  parent.sent.length = one.sent.length = 0;
+  for (const [handle, value] of [
+    [handles.ARRIVED, { id: 999 }],
+    [handles.GONE, { ids: [12], pages: [], reason: {} }],
+    [handles.OPEN, { from: 99, to: 12 }],
+    [handles.HELLO, { v: 7 }],
+  ] as const)
+    router.route(from(11, 50, handle, 70000, value), one);
+  assert.deepEqual(codesOf(one.sent), Array(4).fill('ERR_MITOS_POLICY'));
+  assert.deepEqual([one.closed, delivered, parent.sent], [[], [], []]);
+  assert.equal(router.routes.lookup(12), one);
+});
+
 test('Router lets a child open itself to one it may talk to', () => {
   const { router, one, two, parent } = setUp();
   router.route(from(0, 50, handles.OPEN, 0, { from: 1, to: 2 }), parent);
-  router.route(from(11, 50, handles.OPEN, 0, { from: 2, to: 11 }), one);
+  router.route(from(1, 50, handles.OPEN, 0, { from: 2, to: 11, by: 11 }), one);
   router.route(from(2, 11, 300, 70000), two);
   assert.deepEqual(codesOf(two.sent), ['ERR_MITOS_POLICY'], '11 itself may not talk to 2');
   router.route(from(1, 50, handles.OPEN, 0, { from: 2, to: 11 }), one);
@@ -229,7 +266,8 @@ test('Router passes the wish to open a way upwards when one end is not below it,
   router.route(from(50, 50, handles.OPEN, 0, { from: 99, to: 50 }), undefined);
   router.route(from(1, 50, handles.OPEN, 0, { from: 99, to: 11 }), one);
   assert.deepEqual(parent.sent.map(handleOf), [handles.OPEN, handles.OPEN, handles.OPEN]);
-  assert.equal(srcOf(parent.sent[2] as Buffer), 1);
+  assert.equal(srcOf(parent.sent[2] as Buffer), 50);
+  assert.deepEqual(jsonOf(parent.sent[2] as Buffer), { from: 99, to: 11, by: 1 });
   router.route(from(0, 50, handles.OPEN, 0, { from: 11, to: 1 }), parent);
   assert.deepEqual(one.sent.map(handleOf), [handles.OPEN]);
 });
@@ -267,7 +305,13 @@ test('Router answers for a context that is gone with the reason, also for one of
   }
   assert.equal(two.sent.length, 3);
   for (const answer of [...parent.sent, ...two.sent]) {
-    assert.deepEqual(jsonOf(answer), { code: 'ERR_MITOS_CHILD_EXIT', message: 'web exited with code 3', hint: 'look', via: [], data: { exitCode: 3 } });
+    assert.deepEqual(jsonOf(answer), {
+      code: 'ERR_MITOS_CHILD_EXIT',
+      message: 'web exited with code 3',
+      hint: 'look',
+      via: [],
+      data: { exitCode: 3 },
+    });
   }
 });
 
@@ -284,7 +328,18 @@ test('Router takes the news that contexts are gone from the child they were gran
 });
 
 test('Router survives every kind of nonsense in a control frame of a child', () => {
-  for (const value of [null, 5, 'x', [], {}, { ids: 1 }, { ids: [], pages: [] }, { ids: [{}], pages: ['y'] }, { ids: [11], pages: [], reason: null }, { ids: [11], pages: [], reason: { message: {} } }]) {
+  for (const value of [
+    null,
+    5,
+    'x',
+    [],
+    {},
+    { ids: 1 },
+    { ids: [], pages: [] },
+    { ids: [{}], pages: ['y'] },
+    { ids: [11], pages: [], reason: null },
+    { ids: [11], pages: [], reason: { message: {} } },
+  ]) {
     for (let handle = 0; handle < handles.FIRST_MAILBOX; handle++) {
       const { router, one } = setUp();
       router.route(from(1, 50, handle, 70000, value), one);
@@ -305,7 +360,8 @@ test('Router tells of many contexts in frames that are not too large', () => {
   const { router, one, parent, grant, delivered } = setUp();
   for (let id = 100_000; id < 120_000; id++) grant(id, 1, 1);
   router.remove(one, mitosError('ERR_MITOS_CHILD_EXIT', 'y'.repeat(40_000)));
-  const told = (frames: Buffer[]): number => frames.map((frame) => (jsonOf(frame) as { ids: number[] }).ids.length).reduce((sum, count) => sum + count, 0);
+  const told = (frames: Buffer[]): number =>
+    frames.map((frame) => (jsonOf(frame) as { ids: number[] }).ids.length).reduce((sum, count) => sum + count, 0);
   assert.equal(told(parent.sent), 20_002);
   assert.equal(told(delivered), 20_002);
   for (const frame of parent.sent) assert.ok(frame.length <= HEADER + MAX_FRAME_DATA);
@@ -341,7 +397,11 @@ test('Router gives back the credit of a fragment that it refuses', () => {
 test('Router answers with a reason when the answer does not fit into a frame, and shortens a reason that does not', () => {
   const { router, parent } = setUp();
   router.reply(from(0, 50, handles.STATS, 70000), 'x'.repeat(MAX_FRAME_DATA));
-  router.refuse(from(0, 50, handles.STATS, 70000), { code: 'ERR_MITOS_CHILD_EXIT', message: 'died', data: { stderr: 'x'.repeat(MAX_FRAME_DATA) } });
+  router.refuse(from(0, 50, handles.STATS, 70000), {
+    code: 'ERR_MITOS_CHILD_EXIT',
+    message: 'died',
+    data: { stderr: 'x'.repeat(MAX_FRAME_DATA) },
+  });
   assert.deepEqual(codesOf(parent.sent), ['ERR_MITOS_TOO_LARGE', 'ERR_MITOS_CHILD_EXIT']);
 });
 

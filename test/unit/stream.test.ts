@@ -50,6 +50,7 @@ test('Stream lets a control frame overtake 64 MiB of bulk that waits', async () 
     return false;
   };
   end.stream.attach(transport);
+  await Promise.resolve();
   drain = () => transport.onDrain();
   end.stream.send(makeFrame(NORMAL, 1, 0, 65, 0));
   end.stream.send(makeFrame(CONTROL, 1, 0, 9, 0));
@@ -120,7 +121,11 @@ test('Stream closes with ERR_MITOS_PROTOCOL on garbage, and once only', async ()
 });
 
 test('Stream says whether its link ended between frames or inside of one', async () => {
-  for (const [cut, code] of [[HEADER + 4, 'ERR_MITOS_DISCONNECTED'], [HEADER + 3, 'ERR_MITOS_PROTOCOL'], [5, 'ERR_MITOS_PROTOCOL']] as const) {
+  for (const [cut, code] of [
+    [HEADER + 4, 'ERR_MITOS_DISCONNECTED'],
+    [HEADER + 3, 'ERR_MITOS_PROTOCOL'],
+    [5, 'ERR_MITOS_PROTOCOL'],
+  ] as const) {
     const clock = new VirtualClock();
     const { b, faults } = pair(clock);
     faults.write([makeFrame(NORMAL, 0, 1, 70, 0, Buffer.alloc(4)).subarray(0, cut)]);

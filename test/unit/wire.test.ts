@@ -47,7 +47,11 @@ test('A frame keeps its fields', () => {
 });
 
 test('FrameParser gives the same frames wherever the bytes are cut', () => {
-  const frames = [makeFrame(CONTROL, 1, 2, 3, 4), makeFrame(NORMAL, 1, 2, 65, 4, Buffer.from('hello')), makeFrame(NORMAL, 9, 2, 65, 4, Buffer.alloc(40, 7))];
+  const frames = [
+    makeFrame(CONTROL, 1, 2, 3, 4),
+    makeFrame(NORMAL, 1, 2, 65, 4, Buffer.from('hello')),
+    makeFrame(NORMAL, 9, 2, 65, 4, Buffer.alloc(40, 7)),
+  ];
   const bytes = Buffer.concat(frames);
   for (let first = 0; first <= bytes.length; first++) {
     for (let second = first; second <= bytes.length; second += 3) {
@@ -77,24 +81,42 @@ test('FrameParser refuses what is no frame as ERR_MITOS_PROTOCOL and shows the b
     frame[at] = value;
     return frame;
   };
-  assert.equal(codeOf(() => parse([Buffer.from('Segmentation fault (core dumped)\n')])), 'ERR_MITOS_PROTOCOL');
-  assert.equal(codeOf(() => parse([spoil(0, 0)])), 'ERR_MITOS_PROTOCOL');
-  assert.equal(codeOf(() => parse([spoil(3, 1)])), 'ERR_MITOS_PROTOCOL');
-  assert.equal(codeOf(() => parse([good, spoil(0, 0)])), 'ERR_MITOS_PROTOCOL');
+  assert.equal(
+    codeOf(() => parse([Buffer.from('Segmentation fault (core dumped)\n')])),
+    'ERR_MITOS_PROTOCOL',
+  );
+  assert.equal(
+    codeOf(() => parse([spoil(0, 0)])),
+    'ERR_MITOS_PROTOCOL',
+  );
+  assert.equal(
+    codeOf(() => parse([spoil(3, 1)])),
+    'ERR_MITOS_PROTOCOL',
+  );
+  assert.equal(
+    codeOf(() => parse([good, spoil(0, 0)])),
+    'ERR_MITOS_PROTOCOL',
+  );
   assert.throws(() => parse([Buffer.alloc(HEADER, 0x61)]), /616161/);
 });
 
 test('FrameParser refuses another version of the wire as ERR_MITOS_VERSION', () => {
   const frame = makeFrame(NORMAL, 1, 2, 65, 0);
   frame[1] = 2;
-  assert.equal(codeOf(() => parse([frame])), 'ERR_MITOS_VERSION');
+  assert.equal(
+    codeOf(() => parse([frame])),
+    'ERR_MITOS_VERSION',
+  );
 });
 
 test('FrameParser refuses a header that claims more than 64 KiB before any of it has come', () => {
   for (const length of [MAX_FRAME_DATA + 1, 0xffffffff]) {
     const frame = makeFrame(NORMAL, 1, 2, 65, 0);
     frame.writeUInt32BE(length, 24);
-    assert.equal(codeOf(() => parse([frame])), 'ERR_MITOS_PROTOCOL');
+    assert.equal(
+      codeOf(() => parse([frame])),
+      'ERR_MITOS_PROTOCOL',
+    );
   }
 });
 
