@@ -42,7 +42,7 @@ export function firstStage(options: FirstStageOptions): string[] {
     ? ''
     : `for n in \`command -v node nodejs\` ${PLACES};do [ -d $n ]&&n=$n/node;[ -x $n ]&&{ set -- $n;[ $n = \${n#~} ]&&break;};done;`;
   const script =
-    `j=$1;shift;${search}[ "$1" ]||{ echo $0 none \`uname -sm\`;exit 127;};echo $0 ok $*;${watch}` +
+    `j=$1;shift;${search}[ "$1" ]||{ echo $0 none \`uname -sm\`;exit;};echo $0 ok $*;${watch}` +
     `exec "$@" -e "$j" 3<&0 4>&1 0</dev/null ${output}${close}`;
   return ['sh', '-c', script, marker, readerFor(preambleBytes), ...(node || [])];
 }
