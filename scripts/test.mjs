@@ -15,6 +15,7 @@ const timeoutMs = Number(process.env.MITOS_TEST_TIMEOUT_MS ?? 20 * 60_000);
 const concurrency = process.env.MITOS_TEST_CONCURRENCY ?? '2';
 
 const files = filesBelow('test', (name) => name.endsWith('.test.ts'))
+  .filter((file) => !file.startsWith('test/fixtures/'))
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
   .map((file) => join('.build', file.replace(/\.ts$/, '.js')));
 if (files.length === 0) {

@@ -21,4 +21,4 @@ export { main, type ModuleMark } from './master/main-function.ts';
 export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';
 export type { TraceEvent, TraceSink } from './master/trace.ts';
 export type { SentModule } from './master/responder.ts';
-export type { Logger } from './master/logger.ts';
+export { escapeText, type Logger } from './master/logger.ts';

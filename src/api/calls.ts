@@ -47,6 +47,11 @@ export function checkCallOptions(options: CallOptions): void {
   }
 }
 
+/** @internal Refuses what cannot be called. */
+export function requireFunction(fn: unknown): void {
+  if (typeof fn !== 'function') throw new TypeError(`The first argument must be a function, not ${fn === null ? 'null' : typeof fn}`);
+}
+
 /** Makes a call and gives what it gives. Calls to one context start there in the order they are made here. */
 export function startCall(runtime: Runtime, request: CallRequest): Promise<unknown> {
   const { target } = request;

@@ -1,7 +1,7 @@
 /** Calls that depend on each other. */
 import { DROP_CHAIN } from '../core/handles.ts';
-import type { ChainState } from './calls.ts';
-import { type CallResult, type ContextOperations, requireFunction } from './operations.ts';
+import { type ChainState, requireFunction } from './calls.ts';
+import type { CallResult, ContextOperations } from './operations.ts';
 import type { AnyFunction } from './runtime.ts';
 
 let lastChain = 0;

@@ -36,7 +36,9 @@ export class ChildRuntime implements Runtime {
     this.registry = new ContextRegistry(this);
     const { config } = user;
     let via: Context | null = null;
-    for (const id of [...config.ancestors].reverse()) via = this.registry.obtain(id, id === MASTER ? 'master' : `context-${id}`, via, '');
+    for (let index = config.ancestors.length - 1; index >= 0; index--) {
+      via = this.registry.obtain(config.ancestors[index] as ContextId, config.ancestorNames[index] as string, via, '');
+    }
     this.self = this.registry.obtain(config.id, config.name, via, '');
     for (const context of this.registry.all()) context.assumeConnected();
     this.live.makeContext = (id, name) => this.contextOf(id, name);

@@ -182,7 +182,7 @@ export class Context extends ContextOperations {
     return new Promise((resolve) => {
       const done = (): void => resolve();
       const replyTo = endpoint.expect(dst, { onReply: done, onDead: done });
-      void this.closed.then(done);
+      void this.closed.then(() => resolve());
       endpoint.sendJson(dst, SHUTDOWN, replyTo, { id: this.id, graceMs }, CONTROL);
     });
   }

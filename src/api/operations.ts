@@ -1,5 +1,5 @@
 /** What can be done with a context, whether it is up already or still starting. */
-import { type CallOptions, type ChainState, callSite, checkCallOptions, sendNotice, settleCall, startCall } from './calls.ts';
+import { type CallOptions, type ChainState, callSite, checkCallOptions, requireFunction, sendNotice, settleCall, startCall } from './calls.ts';
 import { CallChain } from './chain.ts';
 import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
@@ -11,7 +11,7 @@ import type { AnyFunction, Runtime } from './runtime.ts';
 /** What a call of `F` gives here: iterables and streams arrive as async iterables. */
 export type CallResult<F extends AnyFunction> =
   Awaited<ReturnType<F>> extends infer R
-    ? R extends AsyncGenerator<infer T> | Generator<infer T> | ReadableStream<infer T>
+    ? R extends AsyncGenerator<infer T> | Generator<infer T>
       ? AsyncIterableIterator<T>
       : R
     : never;
@@ -135,9 +135,4 @@ export function graceOf({ graceMs = 500 }: { graceMs?: number }): number {
   if (!(typeof graceMs === 'number' && graceMs >= 0))
     throw new RangeError(`graceMs must be a number of milliseconds, not ${String(graceMs)}`);
   return graceMs;
-}
-
-/** @internal Refuses what cannot be called. */
-export function requireFunction(fn: unknown): void {
-  if (typeof fn !== 'function') throw new TypeError(`The first argument must be a function, not ${fn === null ? 'null' : typeof fn}`);
 }

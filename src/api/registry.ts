@@ -91,7 +91,7 @@ export class ContextRegistry {
 /** What a context says of itself, cut to what is asked: it may come from a hostile one. */
 export function toInfo(value: unknown): ContextInfo {
   const said = (value && typeof value === 'object' ? value : {}) as Record<string, unknown>;
-  const text = (key: string): string => String(said[key] ?? '').slice(0, 256);
+  const text = (key: string, length = 256): string => (typeof said[key] === 'string' ? said[key].slice(0, length) : '');
   return {
     pid: Number(said['pid']),
     node: text('node'),
@@ -100,7 +100,7 @@ export function toInfo(value: unknown): ContextInfo {
     user: text('user'),
     uid: Number(said['uid']),
     hostname: text('hostname'),
-    cwd: String(said['cwd'] ?? '').slice(0, 4096),
+    cwd: text('cwd', 4096),
   };
 }
 

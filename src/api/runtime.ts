@@ -12,7 +12,7 @@ import type { ContextRegistry } from './registry.ts';
 export type MaybePromise<T> = T | Promise<T>;
 
 /** Any function that can be called elsewhere. */
-// biome-ignore lint/suspicious/noExplicitAny: the parameters are those of the user's function, kept by inference
+// oxlint-disable-next-line typescript/no-explicit-any -- the parameters are those of the user's function, kept by inference
 export type AnyFunction = (...args: any[]) => unknown;
 
 /** The process a program's contexts are used in. At once on the master; in a child some answers come from there. */

@@ -9,6 +9,8 @@ export interface ChildConfig {
   name: string;
   /** Parent first, master last. */
   ancestors: ContextId[];
+  /** Their names, in the same order. */
+  ancestorNames: string[];
   /** What `ps` shows: `mitos:<user@host:pid of the master>`. */
   title: string;
   isThreadless: boolean;

@@ -169,7 +169,7 @@ export class Dispatcher {
       return;
     }
     caller.queue.unshift(order);
-    const next = (act: () => void): void => {
+    const proceed = (act: () => void): void => {
       if (caller.queue[0] === order) {
         caller.queue.shift();
         act();
@@ -180,15 +180,15 @@ export class Dispatcher {
         if (caller.queue[0] === following) break;
       }
     };
-    found.then(
-      (fn) => next(() => this.#runInChain(caller, order, fn)),
-      (error) => next(() => this.#fail(caller, order, 0, error)),
+    void found.then(
+      (fn) => proceed(() => this.#runInChain(caller, order, fn)),
+      (error) => proceed(() => this.#fail(caller, order, 0, error)),
     );
   }
 
   #runInChain(caller: Caller, order: Order, fn: unknown): void {
     if (order.c === undefined) {
-      this.#run(caller, order, fn);
+      void this.#run(caller, order, fn);
       return;
     }
     let chain = caller.chains.get(order.c);

@@ -215,7 +215,7 @@ export class Endpoint {
       if (!handler) throw mitosError('ERR_MITOS_DISCONNECTED', `Context ${this.id} has no mailbox ${handle}`);
       handler(message);
     } catch (error) {
-      this.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Mailbox ${handle} of context ${this.id}: ${error}`));
+      this.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Mailbox ${handle} of context ${this.id}: ${String(error)}`));
     }
   }
 
@@ -227,7 +227,7 @@ export class Endpoint {
       if ((message[2] as number) & DEAD) pending.handler.onDead(fromReason(jsonOf(message)));
       else pending.handler.onReply(message);
     } catch (error) {
-      pending.handler.onDead(mitosError('ERR_MITOS_PROTOCOL', `Cannot read the reply of context ${pending.dst}: ${error}`));
+      pending.handler.onDead(mitosError('ERR_MITOS_PROTOCOL', `Cannot read the reply of context ${pending.dst}: ${String(error)}`));
     }
   }
 

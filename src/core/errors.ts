@@ -61,22 +61,21 @@ export class MitosError extends Error {
   /** Names of the contexts crossed, nearest first. */
   readonly via: readonly string[];
   /** What to do next. */
-  readonly hint: string | undefined;
-  override cause?: unknown;
+  declare readonly hint?: string;
+  declare cause?: unknown;
 
   constructor(code: ErrorCode, message: string, options: MitosErrorOptions = {}) {
     super(message);
     this.code = code;
     this.via = options.via ?? [];
-    this.hint = options.hint;
-    if (options.cause !== undefined) {
-      Object.defineProperty(this, 'cause', { value: options.cause, configurable: true, writable: true });
-    }
+    const define = (key: string, value: unknown, enumerable: boolean): void => {
+      Object.defineProperty(this, key, { value, enumerable, configurable: true, writable: true });
+    };
+    if (options.hint !== undefined) define('hint', options.hint, true);
+    if (options.cause !== undefined) define('cause', options.cause, false);
     const data = options.data;
     if (data) {
-      for (const key of Object.keys(data)) {
-        if (!(key in this)) Object.defineProperty(this, key, { value: data[key], enumerable: true, configurable: true, writable: true });
-      }
+      for (const key of Object.keys(data)) if (!(key in this)) define(key, data[key], true);
     }
   }
 

@@ -78,7 +78,7 @@ export class LiveValues implements ItemCodec {
     }
     if (typeof like.getWriter === 'function') {
       const receiver = new Receiver(this.channels, dst);
-      drain(receiver, (value as WritableStream).getWriter());
+      void drain(receiver, (value as WritableStream).getWriter());
       return { t: 'writable', i: own, h: receiver.handle };
     }
     if (Symbol.asyncIterator in value) {
@@ -86,7 +86,7 @@ export class LiveValues implements ItemCodec {
       const h = sender.open();
       // Whoever takes the call asks the source to begin at once: without that, nobody ever will.
       if (this.disposers) this.disposers.push(() => sender.handle || sender.close());
-      pump(value as AsyncIterable<unknown>, sender);
+      void pump(value as AsyncIterable<unknown>, sender);
       return { t: typeof like.getReader === 'function' ? 'readable' : 'source', i: own, h };
     }
     return undefined;

@@ -194,7 +194,7 @@ export class Stream {
     try {
       this.#parser.push(chunk, this.#onFrame);
     } catch (error) {
-      this.close(MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Cannot read "${this.name}": ${error}`));
+      this.close(MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Cannot read "${this.name}": ${String(error)}`));
     }
   };
 

@@ -191,6 +191,7 @@ function configOf(options: RouterOptions): ChildConfig {
     id: 0,
     name: 'master',
     ancestors: [],
+    ancestorNames: [],
     title: `mitos:${user}@${hostname()}:${process.pid}`,
     isThreadless: options.threaded !== true,
     isUnidirectional: options.unidirectional !== false,

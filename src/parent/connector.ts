@@ -239,6 +239,7 @@ export class Connector implements ParentLayer {
       id: order.id,
       name: order.name,
       ancestors: [own.id, ...own.ancestors],
+      ancestorNames: [own.name, ...own.ancestorNames],
       title: own.title,
       isThreadless: threadless === true,
       isUnidirectional: own.isUnidirectional,

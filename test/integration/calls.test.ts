@@ -278,7 +278,7 @@ withRouter('a call in a chain that cannot be sent fails the rest of the chain', 
 
 withRouter('wrong arguments throw TypeError or RangeError at once', async ({ router }) => {
   const context = router.local();
-  // biome-ignore lint/suspicious/noExplicitAny: that is the point
+  // oxlint-disable-next-line typescript/no-explicit-any -- that is the point
   const wrong = (value: unknown): any => value;
   const typeErrors = [
     () => context.call(wrong(3)),

@@ -160,7 +160,7 @@ describe('Secret', () => {
     assert.equal(secret.reveal(), 'hunter2');
     for (const shown of [
       String(secret),
-      `${secret}`,
+      String([secret]),
       JSON.stringify({ secret }),
       inspect(secret, { showHidden: true, depth: 9 }),
       inspect([secret]),
