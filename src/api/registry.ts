@@ -71,7 +71,7 @@ export class ContextRegistry {
   #onArrived(id: ContextId, about: Arrival): void {
     if (!about || typeof about !== 'object') return;
     const via = this.#contexts.get(Number(about.parent)) || null;
-    const context = this.obtain(id, String(about.name).slice(0, 256), via, String(about.method).slice(0, 32));
+    const context = this.obtain(id, textOf(about.name).slice(0, 256), via, textOf(about.method).slice(0, 32));
     if (context.markConnected(toInfo(about.info))) this.onChange('connect', context);
   }
 
@@ -86,6 +86,10 @@ export class ContextRegistry {
       if (wasUp) this.onChange('disconnect', context);
     }
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** What a context says of itself, cut to what is asked: it may come from a hostile one. */

@@ -13,7 +13,7 @@ import { CONTROL, type ContextId, dataOf, HEADER, srcOf } from './wire.ts';
 export const CONTEXT: unique symbol = Symbol.for('mitos.context') as never;
 
 type Descriptor =
-  | { t: 'context'; i: ContextId; n: string; m: number | undefined }
+  | { t: 'context'; i: ContextId; n: string }
   | { t: 'sender'; i: ContextId; h: number }
   | { t: 'source' | 'readable'; i: ContextId; h: number }
   | { t: 'writable'; i: ContextId; h: number }
@@ -29,8 +29,8 @@ export class LiveValues implements ItemCodec {
   readonly channels: Channels;
   /** Id of the module that holds the Context class; told along with every context. */
   apiModule: number | undefined;
-  /** Makes a Context; set by whoever has that class. `apiModule` is the module that has it. */
-  makeContext: (id: ContextId, name: string, apiModule: number | undefined) => unknown = () => undefined;
+  /** Makes a Context; set by whoever has that class. */
+  makeContext: (id: ContextId, name: string) => unknown = () => undefined;
   /** Called when a context is about to be handed to `dst`, which needs the Context class then. */
   onContextSent: (dst: ContextId) => void = () => {};
   /** While set, what has to be undone when the call at hand is over is put here. */
@@ -66,7 +66,7 @@ export class LiveValues implements ItemCodec {
       const { id, name } = value as unknown as { id: ContextId; name: string };
       this.#open(id);
       this.onContextSent(dst);
-      return { t: 'context', i: id, n: name, m: this.apiModule };
+      return { t: 'context', i: id, n: name };
     }
     if (value instanceof Sender) {
       this.#open(value.dst, true);
@@ -100,7 +100,7 @@ export class LiveValues implements ItemCodec {
     }
     switch (descriptor.t) {
       case 'context':
-        return this.makeContext(i, descriptor.n, descriptor.m);
+        return this.makeContext(i, descriptor.n);
       case 'sender':
         return new Sender(this.channels, i, h);
       case 'source':

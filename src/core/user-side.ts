@@ -46,7 +46,7 @@ export class UserSide {
       endpoint.sendJson(caller, LOG, 0, { id: config.id, source: 'mitos', level: 'error', text: errorToText(error) });
     };
     this.#limiter = new LogLimiter(config.limits, systemClock, (data: LogData) => endpoint.sendJson(MASTER, LOG, 0, data));
-    this.live.makeContext = (id, name, apiModule) => this.#makeContext(id, name, apiModule);
+    this.live.makeContext = (id, name) => this.#makeContext(id, name);
     endpoint.onTree = (notice) => this.onTree(notice);
     endpoint.on(LOAD, (message) => {
       if (endpoint.obeys(authOf(message))) this.#define(unpackModules(dataOf(message), config.limits.maxModuleBytes));
@@ -84,13 +84,11 @@ export class UserSide {
   }
 
   /** The Context class lives in a module of its own, which the sender has sent ahead. */
-  #makeContext(id: ContextId, name: string, apiModule: number | undefined): unknown {
+  #makeContext(id: ContextId, name: string): unknown {
     const first = this.live.makeContext;
-    if (apiModule !== undefined) {
-      this.live.apiModule = apiModule;
-      this.importer.namespace(apiModule);
-    }
-    return this.live.makeContext === first ? undefined : this.live.makeContext(id, name, apiModule);
+    const api = this.moduleAt('mitos:api');
+    if (api !== undefined) this.importer.namespace(api);
+    return this.live.makeContext === first ? undefined : this.live.makeContext(id, name);
   }
 
   /** u16 length of the target, the target as JSON, and a batch of modules if there are any. */

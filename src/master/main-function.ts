@@ -41,8 +41,8 @@ export async function main(mark: ModuleMark, fn: (router: Router) => unknown, op
       return;
     }
     isInterrupted = true;
-    // From the next turn on the system does it; a second signal of this turn would be lost.
-    setImmediate(stopListening);
+    // Soon the system does it, even when this thread is busy; not yet, as a second signal of this very turn would be lost.
+    setTimeout(stopListening, 20);
     setTimeout(end, SIGNAL_LIMIT_MS);
     router.close({ graceMs: SIGNAL_GRACE_MS }).then(end, end);
   };

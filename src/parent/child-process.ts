@@ -109,18 +109,20 @@ function linkTo(child: ChildProcess, argv: string[], marker: string, plan: Launc
 /** How a process ended, once its output (and what it said on the link) has been read. */
 function exitOf(child: ChildProcess, outputs: Readable[]): Promise<ExitStatus> {
   return new Promise((resolve) => {
+    let open = outputs.length;
+    let done = (): void => {};
+    for (const stream of outputs) stream.on('close', () => --open || done());
     child.on('error', (error) => resolve({ exitCode: null, signal: null, error }));
     child.on('exit', (exitCode, signal) => {
       // What it started goes with it.
       killGroup(child);
-      let open = outputs.filter((stream) => !stream.destroyed).length;
-      const done = (): void => {
+      done = () => {
         clearTimeout(timer);
         for (const stream of outputs) stream.destroy();
         resolve({ exitCode, signal });
       };
-      const timer = setTimeout(done, DRAIN_MS);
-      for (const stream of outputs) stream.on('close', () => --open || done());
+      // A timer that is late comes before what can be read: that has its turn first.
+      const timer = setTimeout(() => setImmediate(done), DRAIN_MS);
       if (!open) done();
     });
   });

@@ -138,7 +138,7 @@ for (const master of MASTERS) {
     const start = performance.now();
     await router.close();
     assert.ok(performance.now() - start < 1500, `${performance.now() - start} ms`);
-    assert.deepEqual(processesWithTag(oracle.tag), []);
+    await allGone(oracle, 500);
     assert.deepEqual(router.contexts().slice(1), []);
   });
 }
