@@ -3,7 +3,8 @@
  *
  *   node scripts/test.mjs [part of a path]…      e.g. `npm test -- unit/wire`
  *
- * MITOS_TEST_CONCURRENCY (2) is the number of test files at once, MITOS_TEST_TIMEOUT_MS (20 min) bounds the whole run. Only files whose source
+ * MITOS_TEST_CONCURRENCY (2) is the number of test files at once, MITOS_TEST_TIMEOUT_MS (20 min) bounds the whole run,
+ * MITOS_TEST_FILE_TIMEOUT_MS (2 min) each file. Only files whose source
  * still exists are run. The exit code and a signal that ends the runner are passed on.
  */
 import { spawn } from 'node:child_process';
@@ -12,6 +13,7 @@ import { at, filesBelow } from './lib/project.mjs';
 
 const filters = process.argv.slice(2);
 const timeoutMs = Number(process.env.MITOS_TEST_TIMEOUT_MS ?? 20 * 60_000);
+const fileTimeoutMs = Number(process.env.MITOS_TEST_FILE_TIMEOUT_MS ?? 120_000);
 const concurrency = process.env.MITOS_TEST_CONCURRENCY ?? '2';
 
 const files = filesBelow('test', (name) => name.endsWith('.test.ts'))
@@ -27,7 +29,7 @@ if (files.length === 0) {
 
 const runner = spawn(
   process.execPath,
-  ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, '--test-timeout=120000', ...files],
+  ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, `--test-timeout=${fileTimeoutMs}`, ...files],
   { cwd: at(), stdio: 'inherit' },
 );
 

@@ -18,7 +18,13 @@ const OUTPUT = 'src/generated/bundles.ts';
 const KEY = '.build/bundles.key';
 
 /** Entries whose exports make up `mitos:core`, for each bundle. */
-const LINKS = { CORE: [], USER: ['src/core/main.ts'], PARENT: ['src/core/main.ts'], EXEC: ['src/core/main.ts', 'src/core/user.ts'], API: ['src/core/main.ts', 'src/core/user.ts'] };
+const LINKS = {
+  CORE: [],
+  USER: ['src/core/main.ts'],
+  PARENT: ['src/core/main.ts'],
+  EXEC: ['src/core/main.ts', 'src/core/user.ts'],
+  API: ['src/core/main.ts', 'src/core/user.ts'],
+};
 
 const BUNDLES = [
   { name: 'CORE', entry: 'src/core/main.ts', what: 'The preamble: runs first in every context.' },
@@ -33,7 +39,9 @@ const CONSTANTS = ['src/core/handles.ts'];
 
 /** Bundles again when an input changed. @returns whether anything was written */
 export async function buildBundles() {
-  const inputs = ['core', 'parent', 'methods', 'services', 'api'].flatMap((layer) => filesBelow(`src/${layer}`, (name) => name.endsWith('.ts')));
+  const inputs = ['core', 'parent', 'methods', 'services', 'api'].flatMap((layer) =>
+    filesBelow(`src/${layer}`, (name) => name.endsWith('.ts')),
+  );
   const key = keyOf([...inputs, 'tsconfig.base.json', 'package-lock.json', 'scripts/lib/bundle.mjs']);
   if (textOf(KEY) === key && existsSync(at(OUTPUT))) return false;
   const made = [];
@@ -160,7 +168,12 @@ function moduleText(bundles) {
     const packed = brotli(code);
     lines.push(`/** ${what} Minified CommonJS function body. */`, `export const ${name}: string =`, `  ${JSON.stringify(code)};`, '');
     if (name !== 'API' && name !== 'EXEC') {
-      lines.push(`/** {@link ${name}}, brotli, base64. */`, `export const ${name}_BROTLI: string =`, `  '${packed.toString('base64')}';`, '');
+      lines.push(
+        `/** {@link ${name}}, brotli, base64. */`,
+        `export const ${name}_BROTLI: string =`,
+        `  '${packed.toString('base64')}';`,
+        '',
+      );
     }
     sizes.push(`  ${name}: { minified: ${code.length}, brotli: ${code === '' ? 0 : packed.length} },`);
   }

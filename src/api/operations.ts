@@ -1,5 +1,14 @@
 /** What can be done with a context, whether it is up already or still starting. */
-import { type CallOptions, type ChainState, callSite, checkCallOptions, requireFunction, sendNotice, settleCall, startCall } from './calls.ts';
+import {
+  type CallOptions,
+  type ChainState,
+  callSite,
+  checkCallOptions,
+  requireFunction,
+  sendNotice,
+  settleCall,
+  startCall,
+} from './calls.ts';
 import { CallChain } from './chain.ts';
 import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
@@ -10,11 +19,7 @@ import type { AnyFunction, Runtime } from './runtime.ts';
 
 /** What a call of `F` gives here: iterables and streams arrive as async iterables. */
 export type CallResult<F extends AnyFunction> =
-  Awaited<ReturnType<F>> extends infer R
-    ? R extends AsyncGenerator<infer T> | Generator<infer T>
-      ? AsyncIterableIterator<T>
-      : R
-    : never;
+  Awaited<ReturnType<F>> extends infer R ? (R extends AsyncGenerator<infer T> | Generator<infer T> ? AsyncIterableIterator<T> : R) : never;
 
 /** Calls with options. */
 export interface CallScope {

@@ -9,7 +9,7 @@ import { mitosError } from './errors.ts';
 import { BULK_CREDIT, CALL, CANCEL, LOAD } from './handles.ts';
 import type { Limits } from './limits.ts';
 import { toReason } from './reason.ts';
-import { type IdSet, holds } from './route-table.ts';
+import { holds, type IdSet } from './route-table.ts';
 import {
   BULK,
   CONTROL,
@@ -18,9 +18,9 @@ import {
   FRAGMENT,
   HEADER,
   jsonFrame,
-  makeFrame,
   MAX_FRAME_DATA,
   type Message,
+  makeFrame,
   PRIORITY,
   replyToOf,
   sizeOf,
@@ -148,7 +148,10 @@ function nextFragment(outgoing: Outgoing): Buffer {
     const part = outgoing.rest.subarray(0, frame.length - at);
     frame.set(part, at);
     at += part.length;
-    outgoing.rest = outgoing.rest.length > part.length ? outgoing.rest.subarray(part.length) : outgoing.pieces.shift() || outgoing.rest.subarray(part.length);
+    outgoing.rest =
+      outgoing.rest.length > part.length
+        ? outgoing.rest.subarray(part.length)
+        : outgoing.pieces.shift() || outgoing.rest.subarray(part.length);
   }
   outgoing.left -= size;
   return frame;
@@ -247,7 +250,10 @@ export class Assembler {
   #refuse(frame: Buffer, total: number): void {
     const replyTo = replyToOf(frame);
     if (!replyTo) return;
-    const reason = mitosError('ERR_MITOS_LIMIT', `Context ${this.#id} does not take a message of ${total} bytes: too much is under way (maxAssemblyBytes)`);
+    const reason = mitosError(
+      'ERR_MITOS_LIMIT',
+      `Context ${this.#id} does not take a message of ${total} bytes: too much is under way (maxAssemblyBytes)`,
+    );
     this.#sendFrame(jsonFrame(CONTROL | DEAD, srcOf(frame), this.#id, replyTo, 0, toReason(reason)));
   }
 

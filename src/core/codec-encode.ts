@@ -3,9 +3,9 @@ import { types } from 'util';
 import { BYTES, type CodecHooks, type CodecLimits } from './codec-format.ts';
 import { type ErrorData, isError, readError } from './error-data.ts';
 import { type ErrorCode, MitosError, mitosError } from './errors.ts';
-import type { Message } from './wire.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { Secret } from './secret.ts';
+import type { Message } from './wire.ts';
 
 interface State {
   readonly root: string;

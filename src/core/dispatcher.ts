@@ -7,8 +7,9 @@
  * The reply is the value; or, with the ERROR flag, `[1, error]` for what the function threw and `[0, error]` for what
  * kept it from running.
  */
-import { mitosError } from './errors.ts';
+
 import type { Endpoint } from './endpoint.ts';
+import { mitosError } from './errors.ts';
 import { CALL, CANCEL, DROP_CHAIN } from './handles.ts';
 import type { LiveValues } from './live.ts';
 import { authOf, type ContextId, DEAD, ERROR, HEADER, jsonOf, NORMAL, replyToOf, srcOf } from './wire.ts';
@@ -257,7 +258,8 @@ export class Dispatcher {
     const replyTo = replyToOf(order.message);
     const src = srcOf(order.message);
     try {
-      if (replyTo && !order.invocation.isForgotten) this.#endpoint.send(src, replyTo, 0, this.#live.encode(isGenerator(value) ? overlap(value) : value, 'result', src));
+      if (replyTo && !order.invocation.isForgotten)
+        this.#endpoint.send(src, replyTo, 0, this.#live.encode(isGenerator(value) ? overlap(value) : value, 'result', src));
     } catch (error) {
       this.#fail(caller, order, 0, error);
       return;
@@ -321,7 +323,10 @@ function readOrder(message: Buffer): Order | undefined {
 }
 
 function setDeadline(invocation: Invocation, ms: number): void {
-  const timer = setTimeout(() => invocation.abort(mitosError('ERR_MITOS_TIMEOUT', 'The time of the call is over')), Math.min(ms, 0x7fffffff));
+  const timer = setTimeout(
+    () => invocation.abort(mitosError('ERR_MITOS_TIMEOUT', 'The time of the call is over')),
+    Math.min(ms, 0x7fffffff),
+  );
   timer.unref();
   invocation.disposers.push(() => clearTimeout(timer));
 }

@@ -13,13 +13,13 @@ import { holds } from './route-table.ts';
 import type { TreeNotice } from './router.ts';
 import {
   authOf,
-  type ContextId,
   CONTROL,
-  dataOf,
+  type ContextId,
   DEAD,
+  dataOf,
   FRAGMENT,
-  handleOf,
   HEADER,
+  handleOf,
   jsonFrame,
   jsonOf,
   MAX_FRAME_DATA,
@@ -215,7 +215,10 @@ export class Endpoint {
       if (!handler) throw mitosError('ERR_MITOS_DISCONNECTED', `Context ${this.id} has no mailbox ${handle}`);
       handler(message);
     } catch (error) {
-      this.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Mailbox ${handle} of context ${this.id}: ${String(error)}`));
+      this.refuse(
+        message,
+        MitosError.is(error) ? error : mitosError('ERR_MITOS_PROTOCOL', `Mailbox ${handle} of context ${this.id}: ${String(error)}`),
+      );
     }
   }
 

@@ -2,10 +2,11 @@
  * Values that stay alive when they are sent: contexts, channels, streams, iterables and abort signals cross as small
  * descriptors, and messages between their two ends do the rest. Handing one over also opens the way to it.
  */
-import { mitosError } from './errors.ts';
+
 import { Channels, type ItemCodec, Receiver, Sender } from './channel.ts';
 import { type CodecHooks, decode, encode } from './codec.ts';
 import type { Endpoint } from './endpoint.ts';
+import { mitosError } from './errors.ts';
 import { FIRST_CHANNEL, OPEN } from './handles.ts';
 import { CONTROL, type ContextId, dataOf, HEADER, srcOf } from './wire.ts';
 
@@ -123,8 +124,7 @@ export class LiveValues implements ItemCodec {
     const iterator = receiver[Symbol.asyncIterator]();
     return new ReadableStream(
       {
-        pull: (controller) =>
-          iterator.next().then((result) => (result.done ? controller.close() : controller.enqueue(result.value))),
+        pull: (controller) => iterator.next().then((result) => (result.done ? controller.close() : controller.enqueue(result.value))),
         cancel: () => receiver.close(),
       },
       { highWaterMark: 0 },

@@ -24,8 +24,8 @@ import { CONTROL, dstOf, FrameParser, HEADER, handleOf, jsonFrame, jsonOf, VERSI
 export { systemClock } from './clock.ts';
 export * from './errors.ts';
 export { SocketTransport } from './fd-transport.ts';
-export { PortTransport } from './port-transport.ts';
 export { threadSource } from './hop.ts';
+export { PortTransport } from './port-transport.ts';
 export { fromReason, toReason } from './reason.ts';
 export { FIRST_PAGED_ID, holds, PAGE } from './route-table.ts';
 export * from './wire.ts';

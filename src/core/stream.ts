@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import { MitosError, mitosError } from './errors.ts';
 import { HELLO, PING, PONG } from './handles.ts';
 import type { Transport } from './transport.ts';
-import { BULK, CONTROL, type ContextId, FrameParser, handleOf, HEADER, makeFrame, MAX_FRAME_DATA, PRIORITY } from './wire.ts';
+import { BULK, CONTROL, type ContextId, FrameParser, HEADER, handleOf, MAX_FRAME_DATA, makeFrame, PRIORITY } from './wire.ts';
 
 /** Frames up to this size are copied together into one write. */
 const SMALL = 4096;
@@ -204,7 +204,8 @@ export class Stream {
     const handle = handleOf(frame);
     if (handle === PING) {
       // What waits to be written is a sign of life too; and who asks without reading gets no queue of answers.
-      if (frame.length === HEADER + 8 && this.queuedBytes < BATCH) this.send(makeFrame(CONTROL, this.peerId, this.#options.selfId, PONG, 0, frame.subarray(HEADER)));
+      if (frame.length === HEADER + 8 && this.queuedBytes < BATCH)
+        this.send(makeFrame(CONTROL, this.peerId, this.#options.selfId, PONG, 0, frame.subarray(HEADER)));
     } else if (handle === PONG) {
       if (frame.length === HEADER + 8) {
         this.stats.roundTripMs = this.#options.clock.now() - frame.readDoubleBE(HEADER);

@@ -11,10 +11,10 @@ import { GET_MODULE, LOAD, LOG } from './handles.ts';
 import { Importer, type ModuleAnswer } from './importer.ts';
 import { LiveValues } from './live.ts';
 import { type LogData, type LogLevel, LogLimiter, type LogSource } from './log.ts';
+import { type Dep, type ModuleDef, unpackModules } from './module-batch.ts';
 import { fromReason } from './reason.ts';
 import { holds } from './route-table.ts';
 import type { TreeNotice } from './router.ts';
-import { type Dep, type ModuleDef, unpackModules } from './module-batch.ts';
 import { authOf, type ContextId, dataOf, MASTER } from './wire.ts';
 
 /** Everything in a context that user code can touch. */

@@ -41,14 +41,7 @@ export type ContextId = number;
 export const MASTER: ContextId = 0;
 
 /** Writes a header at the start of `frame`, whose data is already in place. */
-export function writeHeader(
-  frame: Buffer,
-  flags: number,
-  dst: ContextId,
-  src: ContextId,
-  handle: number,
-  replyTo: number,
-): Buffer {
+export function writeHeader(frame: Buffer, flags: number, dst: ContextId, src: ContextId, handle: number, replyTo: number): Buffer {
   frame[0] = MAGIC;
   frame[1] = VERSION;
   frame[2] = flags;
@@ -65,28 +58,14 @@ export function writeHeader(
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /** Makes a frame around a copy of `data`. */
-export function makeFrame(
-  flags: number,
-  dst: ContextId,
-  src: ContextId,
-  handle: number,
-  replyTo: number,
-  data?: Uint8Array,
-): Buffer {
+export function makeFrame(flags: number, dst: ContextId, src: ContextId, handle: number, replyTo: number, data?: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(HEADER + (data ? data.length : 0));
   if (data) frame.set(data, HEADER);
   return writeHeader(frame, flags, dst, src, handle, replyTo);
 }
 
 /** Makes a frame whose data is `value` as JSON. */
-export function jsonFrame(
-  flags: number,
-  dst: ContextId,
-  src: ContextId,
-  handle: number,
-  replyTo: number,
-  value: unknown,
-): Buffer {
+export function jsonFrame(flags: number, dst: ContextId, src: ContextId, handle: number, replyTo: number, value: unknown): Buffer {
   return makeFrame(flags, dst, src, handle, replyTo, Buffer.from(JSON.stringify(value)));
 }
 

@@ -109,7 +109,10 @@ export class Responder {
   #mayAsk(message: Buffer): boolean {
     this.stats.requests++;
     if (++this.#sentTo(srcOf(message)).questions <= MAX_QUESTIONS) return true;
-    this.#endpoint.refuse(message, mitosError('ERR_MITOS_LIMIT', `Context ${srcOf(message)} has asked for modules too often (${MAX_QUESTIONS} times)`));
+    this.#endpoint.refuse(
+      message,
+      mitosError('ERR_MITOS_LIMIT', `Context ${srcOf(message)} has asked for modules too often (${MAX_QUESTIONS} times)`),
+    );
     return false;
   }
 

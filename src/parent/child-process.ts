@@ -1,10 +1,10 @@
 /** A child that is a process: spawned in a group of its own, with the protocol on its stdin and stdout. */
 import { type ChildProcess, spawn } from 'child_process';
 import { randomBytes } from 'crypto';
-import type { Readable } from 'stream';
 import type { Socket } from 'net';
-import { SocketTransport } from '../core/fd-transport.ts';
+import type { Readable } from 'stream';
 import { mitosError } from '../core/errors.ts';
+import { SocketTransport } from '../core/fd-transport.ts';
 import { LineSplitter, type LogSource } from '../core/log.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
 import { Dialogue, type Prompt } from './dialogue.ts';
@@ -55,7 +55,9 @@ export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
   });
   if (!child.stdin) {
     child.on('error', () => {});
-    throw mitosError('ERR_MITOS_RESOURCE', 'Cannot start a process: no file descriptors are left', { hint: 'raise the limit of open files' });
+    throw mitosError('ERR_MITOS_RESOURCE', 'Cannot start a process: no file descriptors are left', {
+      hint: 'raise the limit of open files',
+    });
   }
   return linkTo(child, argv, marker, plan, maxLineBytes);
 }

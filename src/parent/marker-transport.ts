@@ -61,7 +61,10 @@ export class MarkerTransport implements Transport {
       this.noise = at < 0 ? bytes.subarray(-KEEP) : bytes.subarray(at);
       return;
     }
-    const [word, ...rest] = bytes.toString('utf8', at + this.#marker.length + 1, end).trim().split(' ');
+    const [word, ...rest] = bytes
+      .toString('utf8', at + this.#marker.length + 1, end)
+      .trim()
+      .split(' ');
     this.noise = Buffer.alloc(0);
     this.#state = 'first';
     this.#onWord({ word: word === 'ok' ? 'ok' : 'none', text: rest.join(' ') });

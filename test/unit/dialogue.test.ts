@@ -35,14 +35,23 @@ test('Human words that ask for a password are never answered', () => {
 
 test('Nothing is typed after the marker has come', () => {
   const typed: Buffer[] = [];
-  const dialogue = new Dialogue([{ expect: '#t#', send: new Secret('x') }], (bytes) => typed.push(bytes), () => {});
+  const dialogue = new Dialogue(
+    [{ expect: '#t#', send: new Secret('x') }],
+    (bytes) => typed.push(bytes),
+    () => {},
+  );
   dialogue.end();
   assert.equal(dialogue.take(Buffer.from('#t#')).toString(), '#t#');
   assert.equal(typed.length, 0);
 });
 
 /** A program that asks like sudo does, then becomes what follows on its command line. */
-const ASKS = ['sh', '-c', 'printf "#tok#" >&2; read answer; [ "$answer" = right ] || { printf "#tok#" >&2; read answer; exit 1; }; exec "$@"', 'asks'];
+const ASKS = [
+  'sh',
+  '-c',
+  'printf "#tok#" >&2; read answer; [ "$answer" = right ] || { printf "#tok#" >&2; read answer; exit 1; }; exec "$@"',
+  'asks',
+];
 
 async function ask(answer: string): Promise<{ words: string[]; isBlind: boolean }> {
   const link = launch(
