@@ -6,7 +6,7 @@
  * holds them open is waited for only while it goes on printing.
  */
 import { type ChildProcess, spawn } from 'child_process';
-import { statSync } from 'fs';
+import { existsSync, statSync } from 'fs';
 import type { Readable, Writable } from 'stream';
 import { starting } from '../core/dispatcher.ts';
 import { type ErrorCode, MitosError } from '../core/errors.ts';
@@ -253,12 +253,23 @@ function explain({ code, message }: NodeJS.ErrnoException, { argv, cwd }: ExecOr
   });
   if (cwd !== undefined && !isDirectory(cwd))
     return failed(null, `there is no directory ${JSON.stringify(cwd)}`, 'set cwd to one that exists there');
-  if (code === 'ENOENT')
+  // The search of PATH says EACCES, too, when a folder on it may not be entered and no other has the program.
+  if (code === 'ENOENT' || (code === 'EACCES' && !isSeen(argv[0] as string)))
     return failed(127, 'there is no such program', (argv[0] as string).includes(' ') ? 'pass a list of arguments' : undefined);
   if (code === 'EACCES') return failed(126, 'it may not be executed');
   if (/^(EAGAIN|EMFILE|ENFILE|ENOMEM|E2BIG)$/.test(String(code)))
     return failed(null, `the system refused a process (${message})`, undefined, 'ERR_MITOS_RESOURCE');
   return failed(null, message);
+}
+
+/** Whether a program can be seen at all, by its path or in a folder of PATH. */
+function isSeen(program: string): boolean {
+  const folders = program.includes('/')
+    ? ['']
+    : String(process.env['PATH'])
+        .split(':')
+        .map((folder) => `${folder}/`);
+  return folders.some((folder) => existsSync(folder + program));
 }
 
 function isDirectory(path: string): boolean {

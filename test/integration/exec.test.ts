@@ -61,7 +61,8 @@ inEveryMode('exec says of a program that cannot be run why', async ({ open }) =>
   assert.match(missing.message, /"no-such-program".*no such program/);
   assert.doesNotMatch(missing.message, /secret/);
   assert.equal((await context.exec(['no-such-program'], { nothrow: true })).exitCode, 127);
-  assert.equal(((await rejection(context.exec('no-such-program'))) as ExecError).exitCode, 127);
+  const clean = { env: { PATH: '/usr/bin:/bin' } };
+  assert.equal(((await rejection(context.exec('no-such-program', clean))) as ExecError).exitCode, 127);
   assert.equal(((await rejection(context.exec(['/etc/passwd']))) as ExecError).exitCode, 126);
   const lost = (await rejection(context.exec(['true'], { cwd: '/no/such/place', nothrow: true }))) as ExecError;
   assert.deepEqual([lost.code, lost.exitCode], ['ERR_MITOS_EXEC', null]);
