@@ -57,7 +57,7 @@ export type TreeNotice =
   | { kind: 'grant'; start: ContextId; count: number };
 
 /** Most reasons kept for contexts that are gone. */
-const MAX_TOMBSTONES = 1000;
+const MAX_TOMBSTONES = 256;
 /** Most ids in one notice: it has to fit into a frame. */
 const MAX_GONE_IDS = 1000;
 

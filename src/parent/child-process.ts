@@ -79,7 +79,7 @@ function linkTo(child: ChildProcess, argv: string[], marker: string, plan: Launc
   const capture = (stream: unknown, source: LogSource, filter = (chunk: Buffer): Buffer => chunk): void => {
     if (!stream) return;
     const readable = stream as Readable;
-    const lines = new LineSplitter(maxLineBytes, (line) => link.onOutput(source, line));
+    const lines = new LineSplitter(maxLineBytes, (line) => link.onOutput(source, line.replace(marker, 'sh')));
     outputs.push(readable);
     readable.on('data', (chunk: Buffer) => lines.push(filter(chunk)));
     readable.on('error', () => {});
