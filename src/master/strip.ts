@@ -93,9 +93,13 @@ function tracer(map: object, code: string, text: string): (offset: number) => nu
 export function syntaxError(path: string, text: string, offset: number, message: string, codeframe: string): ModuleError {
   const { line, column } = new Lines(text).position(offset);
   const place = `${path}:${line + 1}:${column + 1}`;
-  return new ModuleError('ERR_MITOS_MODULE_SYNTAX', `Cannot parse ${place}: ${message}${codeframe ? `\n${codeframe.trimEnd().replace(`${path}.js`, path)}` : ''}`, {
-    data: { place },
-  });
+  return new ModuleError(
+    'ERR_MITOS_MODULE_SYNTAX',
+    `Cannot parse ${place}: ${message}${codeframe ? `\n${codeframe.trimEnd().replace(`${path}.js`, path)}` : ''}`,
+    {
+      data: { place },
+    },
+  );
 }
 
 /** `using x` becomes `const x`, in the same number of characters: an entry's top level never ends, so nothing is disposed there. */

@@ -110,8 +110,9 @@ test('Leak oracle finds a zombie below this process', linux, async () => {
   let child: ChildProcess | undefined;
   const leaks = await find(
     async () => {
-      // The shell becomes a program that never waits for the child which the shell had started.
-      child = spawn('sh', ['-c', 'sleep 0 & echo started; exec sleep 64'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      // The shell becomes a program that never waits for the child which the shell had started, and which ends only then.
+      const script = '(until grep -q ^sleep /proc/$$/cmdline; do sleep 0.01; done) & exec sleep 64';
+      child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
       await waitFor(() => readFileSync(`/proc/${child?.pid}/cmdline`, 'latin1').startsWith('sleep'));
       await waitFor(() => childrenOf(child?.pid as number).some((pid) => stateOf(pid) === 'Z'));
     },
