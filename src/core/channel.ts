@@ -88,6 +88,10 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
   readonly #waiters: Waiter[] = [];
   /** Bytes read and not yet credited, by sender. */
   readonly #taken: Map<string, number> = new Map();
+  /** Contexts that a sender was handed to. */
+  readonly #holders: Set<ContextId> = new Set();
+  /** Senders that were not handed to anybody: they may be used here. */
+  #idleSenders = 0;
   #bytes = 0;
   #isEnded = false;
   #error: unknown;
@@ -103,7 +107,15 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
 
   /** The end where items go in; hand it to whoever shall send, here or elsewhere. */
   sender(): Sender<T> {
-    return new Sender<T>(this.#channels, this.#channels.endpoint.id, this.handle);
+    const sender = new Sender<T>(this.#channels, this.#channels.endpoint.id, this.handle);
+    this.#idleSenders++;
+    let isIdle = true;
+    sender.onHanded = (dst) => {
+      if (isIdle) this.#idleSenders--;
+      isIdle = false;
+      this.#holders.add(dst);
+    };
+    return sender;
   }
 
   /** @internal Asks a source to begin. */
@@ -153,8 +165,11 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
 
   /** @internal */
   onGone(gone: IdSet, reason: MitosError): void {
-    if (this.#from !== undefined && holds(gone, this.#from)) this.#end(reason);
-    for (const key of this.#taken.keys()) if (holds(gone, Number(key.split(':')[0]))) this.#taken.delete(key);
+    let isConcerned = false;
+    for (const id of this.#holders) if (holds(gone, id)) isConcerned = this.#holders.delete(id);
+    for (const key of this.#taken.keys()) if (holds(gone, Number(key.split(':')[0]))) isConcerned = this.#taken.delete(key);
+    const isAlone = isConcerned && !this.#idleSenders && !this.#holders.size && !this.#taken.size;
+    if (isAlone || (this.#from !== undefined && holds(gone, this.#from))) this.#end(reason);
   }
 
   #next(options: WaitOptions): Promise<IteratorResult<unknown>> {
@@ -277,6 +292,8 @@ export class Sender<T = unknown> {
   /** Set when the channel is to be closed as soon as everything has been sent. */
   #closing: { error: unknown } | undefined;
   #isOpen = false;
+  /** @internal Called when it is handed to a context. */
+  onHanded: ((dst: ContextId) => void) | undefined;
   /** @internal Called when nobody reads any more. */
   onStopped: (() => void) | undefined;
   #onReady: (() => void) | undefined;

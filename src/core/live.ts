@@ -70,6 +70,7 @@ export class LiveValues implements ItemCodec {
       return { t: 'context', i: id, n: name };
     }
     if (value instanceof Sender) {
+      if (value.onHanded) value.onHanded(dst);
       this.#open(value.dst, true);
       return { t: 'sender', i: value.dst, h: value.handle };
     }

@@ -149,3 +149,30 @@ withRouter('a value that cannot be sent leaves the channel as it is', async ({ r
   receiver.close();
   assert.match(String((await rejection(receiver.get())).code), /^ERR_MITOS_/);
 });
+
+withRouter('a receiver ends with the reason when every context that was handed a sender is gone', async ({ router }) => {
+  const [a, b] = [await router.local(), await router.local({ threadless: true })];
+  const receiver = router.receiver<number>();
+  await a.call(sendAll, receiver.sender(), 0, 2);
+  await b.call(sendAll, receiver.sender(), 2, 4);
+  await a.shutdown();
+  const waiting = rejection(
+    (async () => {
+      for (let count = 0; count < 5; count++) await receiver.get();
+    })(),
+  );
+  await b.call(() => 'b is still there, and so is the receiver');
+  await b.shutdown();
+  assert.equal((await waiting).code, 'ERR_MITOS_SHUTDOWN');
+});
+
+withRouter('a receiver with a sender in its own context does not end when another holder is gone', async ({ router }) => {
+  const a = await router.local();
+  const receiver = router.receiver<number>();
+  const own = receiver.sender();
+  await a.call(sendAll, receiver.sender(), 0, 1);
+  await a.shutdown();
+  await own.send(7);
+  assert.deepEqual([await receiver.get(), await receiver.get()], [0, 7]);
+  receiver.close();
+});
