@@ -248,6 +248,7 @@ export class Receiver<T = unknown> implements AsyncIterable<T> {
     const replyTo = replyToOf(message);
     if (!replyTo || this.#isEnded) return;
     const key = `${srcOf(message)}:${replyTo}`;
+    if (!this.#taken.has(key)) return;
     const taken = (this.#taken.get(key) || 0) + message.length - HEADER + ITEM_OVERHEAD;
     const isDue = taken >= this.#channels.endpoint.limits.channelWindowBytes / 2;
     this.#taken.set(key, isDue ? 0 : taken);
