@@ -1,22 +1,10 @@
 /** Options of the connection methods. */
-import type { KeepAlive } from '../core/stream.ts';
+import type { StartOptions } from '../core/config.ts';
 
 /** Options that every connection method takes. */
-export interface ConnectOptions {
+export interface ConnectOptions extends StartOptions {
   /** How the context is called here. Made from the method and its parent's name by default. */
   name?: string;
-  /** The command that starts Node there. By default: for `local` the Node that runs here, else the first one found. */
-  node?: string | readonly string[];
-  /** Time for the whole bootstrap, in milliseconds. @default 30000 */
-  connectTimeoutMs?: number;
-  /** Run broker and user code on one thread: less memory and faster calls, but code that blocks stops everything. @default false */
-  threadless?: boolean;
-  /** When a quiet link is probed and given up. */
-  keepAlive?: Partial<KeepAlive>;
-  /** Variables to add to the environment there. */
-  env?: Record<string, string>;
-  /** The directory to start in. */
-  cwd?: string;
 }
 
 /** Options of `local()`. */

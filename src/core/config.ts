@@ -43,3 +43,19 @@ export interface ContextInfo {
 export interface LifeNotice {
   graceMs: number;
 }
+
+/** Options that every connection method takes, as a program gives them and as they travel. */
+export interface StartOptions {
+  /** The command that starts Node there. By default: for `local` the Node that runs here, else the first one found. */
+  node?: string | readonly string[];
+  /** Time for the whole bootstrap, in milliseconds. @default 30000 */
+  connectTimeoutMs?: number;
+  /** Run broker and user code on one thread: less memory and faster calls, but code that blocks stops everything. @default false */
+  threadless?: boolean;
+  /** When a quiet link is probed and given up. */
+  keepAlive?: Partial<KeepAlive>;
+  /** Variables to add to the environment there. */
+  env?: Record<string, string>;
+  /** The directory to start in. */
+  cwd?: string;
+}

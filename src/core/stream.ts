@@ -6,7 +6,7 @@
  */
 import type { Clock } from './clock.ts';
 import { MitosError, mitosError } from './errors.ts';
-import { HELLO, PING, PONG } from './handles.ts';
+import { PING, PONG } from './handles.ts';
 import type { Transport } from './transport.ts';
 import { BULK, CONTROL, type ContextId, FrameParser, HEADER, handleOf, MAX_FRAME_DATA, makeFrame, PRIORITY } from './wire.ts';
 
@@ -174,14 +174,6 @@ export class Stream {
     this.#options.onClose(this, reason);
   }
 
-  /** Frames that never left; for answering them when the neighbour did not come up. */
-  takeQueued(): Buffer[] {
-    const frames = ([] as Buffer[]).concat(...this.#queues);
-    for (const queue of this.#queues) queue.length = 0;
-    this.queuedBytes = 0;
-    return frames;
-  }
-
   /** Feeds bytes that arrived; also used by a blocking read while the loop stands still. */
   feed(chunk: Buffer): void {
     this.#onData(chunk);
@@ -271,9 +263,4 @@ export class Stream {
 function joinInto(out: Buffer[], small: Buffer[]): void {
   if (small.length === 1) out.push(small[0] as Buffer);
   else if (small.length) out.push(Buffer.concat(small));
-}
-
-/** Whether a frame is the greeting of a neighbour. */
-export function isHello(frame: Buffer): boolean {
-  return handleOf(frame) === HELLO;
 }

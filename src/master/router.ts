@@ -1,11 +1,11 @@
 /** The root of a tree: what a program makes to have contexts. */
 import { EventEmitter } from 'node:events';
-import { hostname, userInfo } from 'node:os';
 import type { Context, LogRecord } from '../api/context.ts';
 import { graceOf } from '../api/operations.ts';
 import { RouterBase } from '../api/router-base.ts';
 import { selfSource, setSelf } from '../api/self.ts';
 import type { ChildConfig } from '../core/config.ts';
+import { describe } from '../core/describe.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import type { KeepAlive, StreamStats } from '../core/stream.ts';
 import { type Logger, readLogLevel } from './logger.ts';
@@ -181,18 +181,13 @@ function checkOptions(options: RouterOptions): void {
 }
 
 function configOf(options: RouterOptions): ChildConfig {
-  let user = '';
-  try {
-    user = userInfo().username;
-  } catch {
-    user = String(process.getuid?.() ?? '');
-  }
+  const { user, hostname } = describe();
   return {
     id: 0,
     name: 'master',
     ancestors: [],
     ancestorNames: [],
-    title: `mitos:${user}@${hostname()}:${process.pid}`,
+    title: `mitos:${user}@${hostname}:${process.pid}`,
     isThreadless: options.threaded !== true,
     isUnidirectional: options.unidirectional !== false,
     limits: { ...DEFAULT_LIMITS, ...options.limits },

@@ -4,33 +4,23 @@
  * A child's stream is in the route table from the moment of the order, so whatever is addressed to it (or behind it) waits
  * in the stream's queues and goes out right behind the preamble, without waiting for any answer. One deadline covers it all.
  */
-import type { ChildConfig, ContextInfo } from '../core/config.ts';
+import type { ChildConfig, ContextInfo, StartOptions } from '../core/config.ts';
 import { type ErrorCode, type MitosError, mitosError } from '../core/errors.ts';
 import { HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
 import type { Hop, ParentLayer } from '../core/hop.ts';
 import { LogLimiter, type LogSource } from '../core/log.ts';
 import { fromReason, toReason } from '../core/reason.ts';
-import type { KeepAlive, Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream.ts';
 import { CONTROL, type ContextId, jsonFrame, jsonOf, NORMAL, VERSION } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
 import { connectFailure, endOfChild, isShortage, type Progress } from './failure.ts';
-
-/** Options that every connection method takes, as they travel. */
-export interface CommonOptions {
-  node?: string | readonly string[];
-  connectTimeoutMs?: number;
-  threadless?: boolean;
-  keepAlive?: Partial<KeepAlive>;
-  env?: Record<string, string>;
-  cwd?: string;
-}
 
 /** The data of a CONNECT message. */
 export interface ConnectOrder {
   id: ContextId;
   name: string;
   method: string;
-  options: CommonOptions & Record<string, unknown>;
+  options: StartOptions & Record<string, unknown>;
 }
 
 /** A connection method: how to start one kind of child. */
