@@ -1,7 +1,7 @@
 /** Which functions can be called, in whole programs, whatever loaded them. Their texts are in fixtures/raw/programs-api/programs. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OracleTestContext, testWithOracle } from '#src/testing/index.js';
@@ -27,7 +27,10 @@ class Program {
   constructor({ oracle }: OracleTestContext, files: Record<string, string>) {
     this.folder = realpathSync(oracle.temporaryDirectory());
     mkdirSync(join(this.folder, 'node_modules'));
-    symlinkSync(ROOT.replace(/[\\/]$/, ''), join(this.folder, 'node_modules/mitos'));
+    const installed = join(this.folder, 'node_modules/mitos');
+    cpSync(join(ROOT, 'dist'), join(installed, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'));
+    symlinkSync(join(ROOT, 'node_modules'), join(installed, 'node_modules'));
     symlinkSync(join(ROOT, 'node_modules/vitest'), join(this.folder, 'node_modules/vitest'));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(this.folder, name), text);
   }
