@@ -1,7 +1,7 @@
 /**
  * Bundles what is sent to other contexts into `src/generated/bundles.ts`:
- * CORE (src/core/main.ts), the preamble of every context: its hop side; USER (src/core/user.ts), what runs functions; PARENT (src/methods/main.ts) and
- * API (src/api/child.ts), sent on first need.
+ * CORE (src/core/main.ts), the preamble of every context: its hop side; USER (src/core/user.ts), what runs functions; PARENT (src/methods/main.ts),
+ * API (src/api/child.ts) and the connection methods (each file of src/methods), sent on first need.
  *
  * Each bundle is a CommonJS function body for Node 12.22, minified and ASCII only, because it passes through shells and argv. No code is in two
  * of them: an import of a file that CORE (for API also USER) holds becomes `require("mitos:core")`, whose names are the exports of the entries of
@@ -24,6 +24,7 @@ const LINKS = {
   PARENT: ['src/core/main.ts'],
   EXEC: ['src/core/main.ts', 'src/core/user.ts'],
   API: ['src/core/main.ts', 'src/core/user.ts'],
+  METHOD: ['src/core/main.ts', 'src/methods/main.ts'],
 };
 
 const BUNDLES = [
@@ -46,16 +47,30 @@ export async function buildBundles() {
   if (textOf(KEY) === key && existsSync(at(OUTPUT))) return false;
   const made = [];
   for (const bundle of BUNDLES) made.push({ ...bundle, code: existsSync(at(bundle.entry)) ? await bundleOne(bundle) : '' });
-  writeText(OUTPUT, moduleText(made));
+  const methods = [];
+  for (const entry of methodFiles()) methods.push({ methods: methodsOf(entry), code: await bundleOne({ name: 'METHOD', entry }) });
+  writeText(OUTPUT, moduleText(made) + methodsText(methods));
   writeText(KEY, key);
   return true;
+}
+
+/** Files of connection methods: all of src/methods but what is not one. */
+function methodFiles() {
+  return filesBelow('src/methods', (name) => name.endsWith('.ts') && !/(^|[\\/])(main|table)\.ts$/.test(name))
+    .map((file) => relative(at(), resolve(at(), file)))
+    .sort();
+}
+
+/** Names of the methods that a file exports. */
+function methodsOf(entry) {
+  return [...readFileSync(at(entry), 'utf8').matchAll(/^export const (\w+): Method\b/gm)].map((match) => match[1]);
 }
 
 async function bundleOne({ name, entry }) {
   const linked = LINKS[name];
   const held = new Set();
   for (const file of linked) {
-    const others = LINKS[file.endsWith('user.ts') ? 'USER' : 'CORE'];
+    const others = LINKS[BUNDLES.find((bundle) => bundle.entry === file).name];
     const { metafile } = await build({ ...options(file), metafile: true, plugins: [private_, external(await filesOf(others))] });
     for (const input of Object.keys(metafile.inputs)) if (!CONSTANTS.includes(input)) held.add(at(input));
   }
@@ -64,13 +79,14 @@ async function bundleOne({ name, entry }) {
   if (linked.length) await build({ ...options(entry), plugins: [...plugins, linkedTo(held, linked)] });
   const result = await build({ ...options(entry), plugins: [...plugins, external(held)] });
   const outputs = Object.fromEntries(result.outputFiles.map((file) => [file.path.endsWith('.map') ? 'map' : 'code', file.text]));
-  const map = at('dist/maps', `${name.toLowerCase()}.js.map`);
+  const label = name === 'METHOD' ? basename(entry, '.ts') : name.toLowerCase();
+  const map = at('dist/maps', `${label}.js.map`);
   mkdirSync(dirname(map), { recursive: true });
   writeFileSync(map, outputs.map);
   // The last statement only tells Node's lexer the export names; nothing reads it here.
   const code = outputs.code.replace(/0&&\(module\.exports=\{[^{}]*\}\);?\s*$/, '').trimEnd();
   // The name in stacks; a module gets its own from the importer.
-  return name === 'API' || name === 'EXEC' ? code : `${code}\n//# sourceURL=mitos:${name.toLowerCase()}`;
+  return name === 'API' || name === 'EXEC' ? code : `${code}\n//# sourceURL=mitos:${label}`;
 }
 
 /** All files that the given entries take in. */
@@ -159,6 +175,16 @@ function brotli(code) {
       [constants.BROTLI_PARAM_SIZE_HINT]: input.length,
     },
   });
+}
+
+/** The connection methods, by file. */
+function methodsText(bundles) {
+  const rows = bundles.map(({ methods, code }) => {
+    const packed = brotli(code);
+    return `  { methods: ${JSON.stringify(methods)}, size: ${packed.length}, code: ${JSON.stringify(code)}, brotli: '${packed.toString('base64')}' },`;
+  });
+  const type = 'readonly { readonly methods: readonly string[]; readonly size: number; readonly code: string; readonly brotli: string }[]';
+  return [`/** Connection methods, a file each: their names, code, and code as {@link PARENT_BROTLI}. */`, `export const METHOD_BUNDLES: ${type} = [`, ...rows, '];', ''].join('\n');
 }
 
 function moduleText(bundles) {

@@ -23,8 +23,9 @@ export class ChildRuntime implements Runtime {
   readonly #refs: WeakMap<AnyFunction, string> = new WeakMap();
   /** Modules sent to others from here. */
   readonly #sent: Map<ContextId, Set<number>> = new Map();
-  readonly #parentLayers: Map<ContextId, Promise<void>> = new Map();
-  #bundle: Promise<Buffer> | undefined;
+  /** What others were sent from here to have children; `last` is done when all of that is on its way. */
+  readonly #bundlesSent: Map<ContextId, { names: Set<string>; last: Promise<void> | undefined }> = new Map();
+  readonly #bundles: Map<string, Promise<Buffer>> = new Map();
   #ids: { next: ContextId; end: ContextId } = { next: 0, end: 0 };
   #granting: Promise<void> | undefined;
   #onGrant: (start: ContextId, count: number) => void = () => {};
@@ -126,14 +127,25 @@ export class ChildRuntime implements Runtime {
     });
   }
 
-  sendParentLayer(dst: ContextId): MaybePromise<void> {
-    let sent = this.#parentLayers.get(dst);
-    if (!sent) {
-      this.#bundle = this.#bundle || this.endpoint.request(MASTER, GET_BUNDLE, 'parent').then((reply) => Buffer.from(dataOf(reply)));
-      sent = this.#bundle.then((bundle) => this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL));
-      this.#parentLayers.set(dst, sent);
+  sendMethod(dst: ContextId, method: string): MaybePromise<void> {
+    let sent = this.#bundlesSent.get(dst);
+    if (!sent) this.#bundlesSent.set(dst, (sent = { last: undefined, names: new Set() }));
+    for (const name of ['parent', method]) {
+      if (sent.names.has(name)) continue;
+      sent.names.add(name);
+      const bundle = this.#bundle(name);
+      sent.last = Promise.all([bundle, sent.last]).then(([bytes]) => {
+        this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bytes]), CONTROL);
+      });
     }
-    return sent;
+    return sent.last;
+  }
+
+  /** A bundle, asked for once. */
+  #bundle(name: string): Promise<Buffer> {
+    let bundle = this.#bundles.get(name);
+    if (!bundle) this.#bundles.set(name, (bundle = this.endpoint.request(MASTER, GET_BUNDLE, name).then((reply) => Buffer.from(dataOf(reply)))));
+    return bundle;
   }
 
   mapStack(stack: string): string {

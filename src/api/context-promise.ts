@@ -1,8 +1,9 @@
 /** A context that is still starting: a promise that can already be called, and connected through. */
 
 import type { MitosError } from '../core/errors.ts';
+import { packOrder } from '../core/connect-order.ts';
 import { CONNECT, GRANT } from '../core/handles.ts';
-import { CONTROL, jsonOf } from '../core/wire.ts';
+import { CONTROL, HEADER, jsonOf } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { ContextOperations } from './operations.ts';
 import { type ConnectOptions, checkConnectOptions } from './options.ts';
@@ -100,9 +101,9 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
         },
         onDead: fail,
       });
-      endpoint.sendJson(parent.id, CONNECT, replyTo, { id, name, method, options }, CONTROL);
+      endpoint.send(parent.id, CONNECT, replyTo, Buffer.concat([Buffer.alloc(HEADER), packOrder({ id, name, method, options: { ...options } })]), CONTROL);
     };
-    const sent = runtime.sendParentLayer(parent.id);
+    const sent = runtime.sendMethod(parent.id, method);
     if (sent instanceof Promise) sent.then(send, fail);
     else send();
   });

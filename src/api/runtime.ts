@@ -32,8 +32,8 @@ export interface Runtime {
   sendModules(dst: ContextId, ref: string): void;
   /** An id for a new context. */
   allocateId(): MaybePromise<ContextId>;
-  /** Sends the parent layer to `dst` if it lacks it. */
-  sendParentLayer(dst: ContextId): MaybePromise<void>;
+  /** Sends the parent layer and a connection method to `dst` if it lacks them. */
+  sendMethod(dst: ContextId, method: string): MaybePromise<void>;
   /** Turns the positions in a stack of a child into those of the user's own files. */
   mapStack(stack: string): string;
   /** Takes a record about a context. */

@@ -46,6 +46,8 @@ export interface LifeNotice {
 
 /** Options that every connection method takes, as a program gives them and as they travel. */
 export interface StartOptions {
+  /** What `ps` shows of the process there. @default `mitos:<user@host:pid>` of the program */
+  remoteName?: string;
   /** The command that starts Node there. By default: for `local` the Node that runs here, else the first one found. */
   node?: string | readonly string[];
   /** Time for the whole bootstrap, in milliseconds. @default 30000 */

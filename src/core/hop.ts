@@ -64,7 +64,10 @@ export class Hop {
   readonly host: HopHost;
   /** The texts that make a context; children are made of the same. */
   readonly sources: Sources;
-  readonly #core: object;
+  /** Connection methods that have been sent, by name. */
+  readonly methods: Record<string, unknown> = {};
+  /** What bundles can import: the exports of the core, and those of the parent layer once it is here. */
+  #core: object;
   parentLayer: ParentLayer | undefined;
   #isEnding = false;
 
@@ -112,10 +115,13 @@ export class Hop {
     return stream;
   }
 
-  /** Evaluates a bundle; its `install(hop)` does the rest. */
+  /** Evaluates a bundle: the parent layer, whose `install(hop)` does the rest, or connection methods. */
   install(code: string): void {
-    const { install } = evaluate(code, this.#core) as { install?: (hop: Hop) => void };
-    if (install) install(this);
+    const made = evaluate(code, this.#core) as { install?: (hop: Hop) => void };
+    if (made.install) {
+      this.#core = Object.assign({}, this.#core, made);
+      made.install(this);
+    } else Object.assign(this.methods, made);
   }
 
   #onConnect(frame: Buffer): void {

@@ -4,9 +4,8 @@ import type { ChildConfig } from '../core/config.ts';
 import { Hop, type Sources } from '../core/hop.ts';
 import { type IoThread, pumpOf, startIoThread } from '../core/io-thread.ts';
 import { FrameLink } from '../core/port-transport.ts';
-import { CORE, CORE_BROTLI, PARENT, PARENT_BROTLI, USER, USER_BROTLI } from '../generated/bundles.ts';
-import { local } from '../methods/local.ts';
-import { worker } from '../methods/worker.ts';
+import { CORE, CORE_BROTLI, METHOD_BUNDLES, PARENT, PARENT_BROTLI, USER, USER_BROTLI } from '../generated/bundles.ts';
+import { METHODS } from '../methods/table.ts';
 import { Connector } from '../parent/connector.ts';
 
 /** The texts that make a context. */
@@ -17,8 +16,14 @@ export const SOURCES: Sources = {
   packedUser: Buffer.from(USER_BROTLI, 'base64'),
 };
 
-/** What is sent to contexts on first need. */
-export const BUNDLES: ReadonlyMap<string, Buffer> = new Map([['parent', Buffer.from(PARENT_BROTLI, 'base64')]]);
+/** What is sent to contexts on first need: the parent layer, and connection methods by their names. */
+export const BUNDLES: ReadonlyMap<string, Buffer> = new Map([
+  ['parent', Buffer.from(PARENT_BROTLI, 'base64')],
+  ...METHOD_BUNDLES.flatMap(({ methods, brotli }) => {
+    const bundle = Buffer.from(brotli, 'base64');
+    return methods.map((name): [string, Buffer] => [name, bundle]);
+  }),
+]);
 
 /** The way from a master's endpoint to its streams. */
 export interface MasterHop {
@@ -35,7 +40,8 @@ export interface MasterHop {
 /** The hop on this thread. `deliver` takes frames for the endpoint. */
 export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void): MasterHop {
   const hop = new Hop(config, SOURCES, {}, { deliver, onOrphan: () => {}, onShutdown: () => {} });
-  hop.parentLayer = new Connector(hop, { local, worker });
+  Object.assign(hop.methods, METHODS);
+  hop.parentLayer = new Connector(hop);
   return {
     send: (frame) => hop.router.route(frame, undefined),
     pump: undefined,
@@ -46,7 +52,7 @@ export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void)
 
 /** The hop on a thread of its own. */
 export function createThreadedHop(config: ChildConfig, deliver: (frame: Buffer) => void, onCrash: (error: Error) => void): MasterHop {
-  const thread: IoThread = startIoThread(config, SOURCES, [PARENT], new Uint8Array(0));
+  const thread: IoThread = startIoThread(config, SOURCES, [PARENT, ...METHOD_BUNDLES.map(({ code }) => code)], new Uint8Array(0));
   thread.worker.on('error', onCrash);
   const link = new FrameLink(thread.port, thread.cells, deliver, () => {});
   return {

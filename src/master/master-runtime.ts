@@ -49,7 +49,8 @@ export class MasterRuntime implements Runtime {
   readonly #hop: MasterHop;
   readonly #trace: Trace | undefined;
   readonly #limiters: WeakMap<Context, LogLimiter> = new WeakMap();
-  readonly #withParentLayer: WeakSet<Context> = new WeakSet();
+  /** What contexts were sent to have children; methods may share a bundle. */
+  readonly #bundlesSent: WeakMap<Context, Set<Buffer>> = new WeakMap();
   #lastId: ContextId = 0;
   #isClosed = false;
 
@@ -116,12 +117,17 @@ export class MasterRuntime implements Runtime {
     return ++this.#lastId;
   }
 
-  sendParentLayer(dst: ContextId): void {
+  sendMethod(dst: ContextId, method: string): void {
     const context = this.registry.get(dst);
-    if (!context || context === this.self || this.#withParentLayer.has(context)) return;
-    this.#withParentLayer.add(context);
-    const bundle = BUNDLES.get('parent') as Buffer;
-    this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL);
+    if (!context || context === this.self) return;
+    let sent = this.#bundlesSent.get(context);
+    if (!sent) this.#bundlesSent.set(context, (sent = new Set()));
+    for (const name of ['parent', method]) {
+      const bundle = BUNDLES.get(name);
+      if (!bundle || sent.has(bundle)) continue;
+      sent.add(bundle);
+      this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL);
+    }
   }
 
   mapStack(stack: string): string {

@@ -1,10 +1,18 @@
-/** The parent layer as it is sent: starts children by the methods that need no other program. */
+/**
+ * The parent layer as it is sent: makes a hop able to have children. Connection methods follow as bundles of their own, on the
+ * first use of each; what they import of parent/ are the exports of this module.
+ */
 import type { Hop } from '../core/hop.ts';
 import { Connector } from '../parent/connector.ts';
-import { local } from './local.ts';
-import { worker } from './worker.ts';
 
-/** Makes a hop able to have children. Idempotent. */
+export { LineSplitter } from '../core/log.ts';
+export { Dialogue } from '../parent/dialogue.ts';
+export { inheritedEnvironment } from '../parent/environment.ts';
+export { nodeCommand, startProcess } from '../parent/start.ts';
+export { shellWord, shellWords } from '../parent/quote.ts';
+export { retrying } from '../parent/retrying-link.ts';
+
+/** Idempotent. */
 export function install(hop: Hop): void {
-  if (!hop.parentLayer) hop.parentLayer = new Connector(hop, { local, worker });
+  if (!hop.parentLayer) hop.parentLayer = new Connector(hop);
 }

@@ -1,12 +1,13 @@
 /** `worker()`: a context on a thread of this process. Cheap, and isolated as far as threads are; it dies with the process. */
 import { MessageChannel, Worker } from 'worker_threads';
 import type { ChildConfig } from '../core/config.ts';
+import type { ConnectOrder } from '../core/connect-order.ts';
 import { type Hop, threadSource } from '../core/hop.ts';
 import type { LogSource } from '../core/log.ts';
 import { LineSplitter } from '../core/log.ts';
 import { PortTransport } from '../core/port-transport.ts';
 import type { ChildLink, ExitStatus } from '../parent/child-link.ts';
-import type { ConnectOrder, Method } from '../parent/connector.ts';
+import type { Method } from '../parent/connector.ts';
 
 /** Time for messages that a thread sent before its end. */
 const DRAIN_MS = 100;

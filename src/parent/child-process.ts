@@ -1,56 +1,75 @@
 /** A child that is a process: spawned in a group of its own, with the protocol on its stdin and stdout. */
 import { type ChildProcess, spawn } from 'child_process';
-import { randomBytes } from 'crypto';
 import type { Socket } from 'net';
 import type { Readable } from 'stream';
 import { mitosError } from '../core/errors.ts';
 import { SocketTransport } from '../core/fd-transport.ts';
-import { LineSplitter, type LogSource } from '../core/log.ts';
+import type { LogSource } from '../core/log.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { Dialogue, type Prompt } from './dialogue.ts';
 import { firstStage } from './first-stage.ts';
-import { MarkerTransport } from './marker-transport.ts';
+import { shellWord, shellWords } from './quote.ts';
+import { type Conversation, createStageLink, newMarker } from './stage-link.ts';
 
 /** Time for output that is still in the pipes after the end of a process, in case somebody else holds them open. */
 const DRAIN_MS = 100;
+
+/** How a program is talked to before the first stage runs. */
+export interface Talk {
+  /** Types bytes into the program. */
+  answer(bytes: Uint8Array): void;
+  /** The program did not accept what was typed. */
+  fail(): void;
+  /** Process id of the program. */
+  pid: number | undefined;
+}
 
 /** What a connection method says about the process it wants. */
 export interface LaunchPlan {
   /** What to put in front of the first stage: a program that ends in running the rest as a command. */
   prefix: readonly string[];
+  /** Whether the first stage is one argument, a word for a shell, instead of an argument list. */
+  asWord?: boolean | undefined;
   node?: readonly string[] | undefined;
   env: NodeJS.ProcessEnv;
   cwd?: string | undefined;
   /** Whether extra descriptors reach the first stage, so that stdout can be told from stderr. */
-  passesDescriptors: boolean;
+  passesDescriptors?: boolean | undefined;
   /** Whether the child has no I/O thread to notice the end of its parent. */
   isThreadless: boolean;
   preamble: Buffer;
-  /** Questions that the program may ask first. Nothing is written before the marker then. */
-  prompts?: readonly Prompt[] | undefined;
+  /** Runs the program on a terminal of its own, made by script(1); the protocol stays beside it. */
+  terminal?: boolean | undefined;
+  /** Questions that the program may ask on its stderr or its terminal. */
+  converse?: ((talk: Talk) => Conversation) | undefined;
+  /** Whether answers are typed into the program's stdin: then nothing is written there before the marker. */
+  isTyped?: boolean | undefined;
 }
 
 const STDOUT_FD = 5;
 const WATCH_FD = 6;
+/** Where the protocol passes a terminal by. */
+const ASIDE_FD = 3;
 
 /** Starts a process as `plan` says. Failures to start appear in `exited`. */
 export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
-  const marker = randomBytes(16).toString('base64').slice(0, 22);
-  const hasWatch = plan.passesDescriptors && plan.isThreadless;
+  const marker = newMarker();
+  const { preamble, passesDescriptors, prefix } = plan;
+  const hasWatch = passesDescriptors && plan.isThreadless;
   const stage = firstStage({
     marker,
-    preambleBytes: plan.preamble.length,
+    preambleBytes: preamble.length,
     node: plan.node,
-    stdoutFd: plan.passesDescriptors ? STDOUT_FD : undefined,
+    stdoutFd: passesDescriptors ? STDOUT_FD : undefined,
     watchFd: hasWatch ? WATCH_FD : undefined,
   });
-  const argv = [...plan.prefix, ...stage];
-  const extra = plan.passesDescriptors ? ['ignore', 'ignore', 'pipe'] : [];
+  const full = [...prefix, ...(plan.asWord ? [shellWords(stage)] : stage)];
+  const [program, ...args] = plan.terminal ? onTerminal(full, plan.env) : full;
+  const extra = passesDescriptors ? ['ignore', 'ignore', 'pipe'] : plan.terminal ? ['pipe'] : [];
   if (hasWatch) extra.push('pipe');
-  const child = spawn(argv[0] as string, argv.slice(1), {
+  const child = spawn(program as string, args, {
     stdio: ['pipe', 'pipe', 'pipe', ...extra] as never,
     detached: true,
-    env: plan.env,
+    env: plan.terminal ? { ...plan.env, SHELL: '/bin/sh' } : plan.env,
     ...(plan.cwd === undefined ? {} : { cwd: plan.cwd }),
   });
   if (!child.stdin) {
@@ -59,72 +78,79 @@ export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
       hint: 'raise the limit of open files',
     });
   }
-  return linkTo(child, argv, marker, plan, maxLineBytes);
+  return linkTo(child, plan, marker, maxLineBytes, prefix.length ? prefix : stage.slice(0, 1));
 }
 
-function linkTo(child: ChildProcess, argv: string[], marker: string, plan: LaunchPlan, maxLineBytes: number): ChildLink {
-  const { preamble, prompts = [] } = plan;
-  const inner = new SocketTransport(child.stdout as Socket, child.stdin as unknown as Socket);
-  const dialogue = new Dialogue(
-    prompts,
-    (bytes) => inner.write([bytes]),
-    (event) => event === 'asked-again' && link.onWord(event, ''),
-  );
-  const transport = new MarkerTransport(inner, marker, (said) => {
-    dialogue.end();
-    link.onWord(said.word, said.text);
-  });
-  const outputs: Readable[] = [];
-  const pipes = child.stdio as unknown as readonly unknown[];
-  const capture = (stream: unknown, source: LogSource, filter = (chunk: Buffer): Buffer => chunk): void => {
-    if (!stream) return;
-    const readable = stream as Readable;
-    const lines = new LineSplitter(maxLineBytes, (line) => link.onOutput(source, line.replace(marker, 'sh')));
-    outputs.push(readable);
-    readable.on('data', (chunk: Buffer) => lines.push(filter(chunk)));
-    readable.on('error', () => {});
-    readable.on('close', () => lines.end());
-  };
-  capture(child.stderr, 'stderr', (chunk) => dialogue.take(chunk));
-  capture(pipes[STDOUT_FD], 'stdout');
-  const watch = pipes[WATCH_FD] as Socket | undefined;
-  if (watch) watch.on('error', () => {});
-  const link: ChildLink = {
-    transport,
-    preamble,
-    isBlind: prompts.length === 0,
-    argv: argv.slice(0, argv.length - 3),
-    exited: exitOf(child, [...outputs, child.stdout as Readable]).then((status) => {
+/**
+ * The command that runs another on a terminal: its stderr and its dialogue are there, its stdin and stdout are the descriptor
+ * beside it. The shell that script(1) starts must be a plain one.
+ */
+function onTerminal(argv: readonly string[], { SHELL }: NodeJS.ProcessEnv): string[] {
+  const shell = SHELL === undefined ? 'unset SHELL' : `SHELL=${shellWord(SHELL)}`;
+  return ['script', '-qefc', `${shell};exec ${shellWords(argv)} <&${ASIDE_FD} >&${ASIDE_FD} ${ASIDE_FD}>&-`, '/dev/null'];
+}
+
+function linkTo(child: ChildProcess, plan: LaunchPlan, marker: string, maxLineBytes: number, argv: readonly string[]): ChildLink {
+  const pipes = child.stdio as unknown as readonly Socket[];
+  const [stdin, stdout, stderr] = pipes as [Socket, Socket, Socket];
+  const aside = plan.terminal ? (pipes[ASIDE_FD] as Socket) : undefined;
+  const watch = pipes[WATCH_FD];
+  const printing: [Readable | undefined, LogSource][] = [
+    [stderr, 'stderr'],
+    [aside ? stdout : pipes[STDOUT_FD], aside ? 'stderr' : 'stdout'],
+  ];
+  const outputs = [aside || stdout];
+  const link = createStageLink({
+    inner: new SocketTransport(aside || stdout, aside || stdin),
+    marker,
+    preamble: plan.preamble,
+    isBlind: !plan.isTyped,
+    argv,
+    exited: exitOf(child, outputs).then((status) => {
       if (watch) watch.destroy();
+      if (aside) stdin.destroy();
+      if (link.conversation) link.conversation.end();
       return status;
     }),
-    onOutput: () => {},
-    onWord: () => {},
-    noise: () => transport.noise.toString('utf8'),
     kill: () => {
       if (child.exitCode === null && child.signalCode === null) killGroup(child);
     },
-  };
+  });
+  if (plan.converse) {
+    link.conversation = plan.converse({
+      // On a pipe, a program that asks there is answered there.
+      answer: (bytes) => (plan.isTyped ? stdin : stderr).write(bytes),
+      fail: () => link.onWord('asked-again', ''),
+      pid: child.pid,
+    });
+  }
+  for (const [readable, source] of printing) {
+    if (!readable) continue;
+    const lines = link.printer(source, maxLineBytes);
+    outputs.push(readable as Socket);
+    readable.on('data', (chunk: Buffer) => lines.push(link.conversation ? link.conversation.take(chunk) : chunk));
+    readable.on('close', () => lines.end());
+  }
+  for (const socket of pipes) if (socket) socket.on('error', () => {});
   return link;
 }
 
 /** How a process ended, once its output (and what it said on the link) has been read. */
 function exitOf(child: ChildProcess, outputs: Readable[]): Promise<ExitStatus> {
   return new Promise((resolve) => {
-    let open = outputs.length;
-    let done = (): void => {};
-    for (const stream of outputs) stream.on('close', () => --open || done());
     child.on('error', (error) => resolve({ exitCode: null, signal: null, error }));
     child.on('exit', (exitCode, signal) => {
+      let open = outputs.filter((stream) => !stream.destroyed).length;
       // What it started goes with it.
       killGroup(child);
-      done = () => {
+      const done = (): void => {
         clearTimeout(timer);
         for (const stream of outputs) stream.destroy();
         resolve({ exitCode, signal });
       };
       // A timer that is late comes before what can be read: that has its turn first.
       const timer = setTimeout(() => setImmediate(done), DRAIN_MS);
+      for (const stream of outputs) stream.on('close', () => --open || done());
       if (!open) done();
     });
   });

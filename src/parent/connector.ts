@@ -4,28 +4,21 @@
  * A child's stream is in the route table from the moment of the order, so whatever is addressed to it (or behind it) waits
  * in the stream's queues and goes out right behind the preamble, without waiting for any answer. One deadline covers it all.
  */
-import type { ChildConfig, ContextInfo, StartOptions } from '../core/config.ts';
+import type { ChildConfig, ContextInfo } from '../core/config.ts';
+import { type ConnectOrder, unpackOrder } from '../core/connect-order.ts';
 import { type ErrorCode, type MitosError, mitosError } from '../core/errors.ts';
 import { HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
 import type { Hop, ParentLayer } from '../core/hop.ts';
 import { LogLimiter, type LogSource } from '../core/log.ts';
 import { fromReason, toReason } from '../core/reason.ts';
 import type { Stream } from '../core/stream.ts';
-import { CONTROL, type ContextId, jsonFrame, jsonOf, NORMAL, VERSION } from '../core/wire.ts';
+import { CONTROL, type ContextId, dataOf, jsonFrame, NORMAL, VERSION } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
 import { connectFailure, endOfChild, isShortage, type Progress } from './failure.ts';
 
-/** The data of a CONNECT message. */
-export interface ConnectOrder {
-  id: ContextId;
-  name: string;
-  method: string;
-  options: StartOptions & Record<string, unknown>;
-}
-
 /** A connection method: how to start one kind of child. */
 export interface Method {
-  /** Starts a child. Throws a TypeError for options it cannot take. */
+  /** Starts a child. Throws a TypeError for options it cannot take. Secrets in the options are overwritten when it is up, or gone. */
   start(order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink;
   /** Reads more out of a failure than its exit status says. */
   explain?(progress: Progress, status: ExitStatus): { code: ErrorCode; message: string; hint?: string } | undefined;
@@ -52,18 +45,16 @@ const LINGER_MS = 700;
 /** Starts and ends the children of one hop. */
 export class Connector implements ParentLayer {
   readonly #hop: Hop;
-  readonly #methods: Record<string, Method>;
   readonly #children: Map<ContextId, Child> = new Map();
 
-  constructor(hop: Hop, methods: Record<string, Method>) {
+  constructor(hop: Hop) {
     this.#hop = hop;
-    this.#methods = methods;
   }
 
   connect(frame: Buffer): void {
-    const order = jsonOf(frame) as ConnectOrder;
+    const order = unpackOrder(dataOf(frame));
     const { router } = this.#hop;
-    const method = this.#methods[order.method];
+    const method = this.#methodOf(order);
     const config = this.#configFor(order);
     const stream = this.#hop.createStream(order.id, order.name, (_stream, reason) => this.#onLinkLost(order.id, reason), config.keepAlive);
     router.addChild(stream);
@@ -78,6 +69,10 @@ export class Connector implements ParentLayer {
       return;
     }
     this.#adopt(frame, order, stream, link, config);
+  }
+
+  #methodOf({ method }: ConnectOrder): Method | undefined {
+    return this.#hop.methods[method] as Method | undefined;
   }
 
   #adopt(frame: Buffer, order: ConnectOrder, stream: Stream, link: ChildLink, config: ChildConfig): void {
@@ -140,6 +135,7 @@ export class Connector implements ParentLayer {
     if (!child || child.stream !== stream || !child.pending || !hello) return;
     const { frame, timer } = child.pending;
     child.pending = undefined;
+    wipe(child.order.options);
     this.#hop.clock.clearTimeout(timer);
     if (hello.v !== VERSION) {
       this.#end(
@@ -210,6 +206,7 @@ export class Connector implements ParentLayer {
     const { pending } = child;
     const reason = child.reason || this.#explain(child, status);
     if (pending) {
+      wipe(child.order.options);
       this.#hop.clock.clearTimeout(pending.timer);
       this.#hop.router.refuse(pending.frame, toReason(reason));
     }
@@ -218,19 +215,19 @@ export class Connector implements ParentLayer {
   }
 
   #explain({ order, progress, link, pending, lost }: Child, status: ExitStatus): MitosError {
-    if (pending) return connectFailure(progress, status, link, undefined, this.#methods[order.method]);
+    if (pending) return connectFailure(progress, status, link, undefined, this.#methodOf(order));
     return lost && status.exitCode === null && status.signal === null ? lost : endOfChild(order.name, status, progress);
   }
 
   #configFor(order: ConnectOrder): ChildConfig {
     const own = this.#hop.config;
-    const { threadless, keepAlive, env, cwd } = order.options;
+    const { threadless, keepAlive, env, cwd, remoteName } = order.options;
     return {
       id: order.id,
       name: order.name,
       ancestors: [own.id, ...own.ancestors],
       ancestorNames: [own.name, ...own.ancestorNames],
-      title: own.title,
+      title: remoteName ?? own.title,
       isThreadless: threadless === true,
       isUnidirectional: own.isUnidirectional,
       limits: own.limits,
@@ -239,6 +236,14 @@ export class Connector implements ParentLayer {
       cwd,
       userBytes: this.#hop.sources.packedUser.length,
     };
+  }
+}
+
+/** Overwrites the secrets in options. */
+function wipe(options: object): void {
+  for (const value of Object.values(options) as unknown[]) {
+    if (Buffer.isBuffer(value)) value.fill(0);
+    else if (typeof value === 'object' && value) wipe(value);
   }
 }
 

@@ -1,20 +1,20 @@
 /**
  * Questions that a program asks before it runs the first stage: passwords. The dialogue is held by the hop that runs the
- * program, on its stderr and stdin, and is over when the marker comes; only then does the preamble follow, so no byte of the
- * protocol is ever typed into a prompt, and no secret into a program.
+ * program, and is over when the marker comes; only then (or beside it) does the preamble flow, so no byte of the protocol is ever
+ * typed into a prompt, and no secret into a program.
  */
-import type { Secret } from '../core/secret.ts';
+import type { Talk } from './child-process.ts';
+import type { Conversation } from './stage-link.ts';
 
 /** A prompt: exact bytes, never human words that could be translated or printed by somebody else. */
 export interface Prompt {
   /** What the program prints; best something that nobody could guess. */
   expect: string;
   /** What is typed then, with a line break. Once: asked again, the dialogue has failed. */
-  send: Secret;
+  send: Uint8Array;
+  /** Takes `expect` only as a line of its own and the last thing that was printed: for a prompt that is not unguessable. */
+  isLast?: boolean | undefined;
 }
-
-/** What has happened in a dialogue. */
-export type DialogueEvent = 'answered' | 'asked-again';
 
 interface Entry {
   expect: Buffer;
@@ -23,23 +23,22 @@ interface Entry {
 }
 
 /** Looks for prompts in what a program prints, answers each once, and takes them out of the text. */
-export class Dialogue {
+export class Dialogue implements Conversation {
   readonly #prompts: Entry[];
-  readonly #write: (bytes: Buffer) => void;
-  readonly #onEvent: (event: DialogueEvent) => void;
+  readonly #talk: Talk;
   #tail: Buffer = Buffer.alloc(0);
   #isOver = false;
 
-  constructor(prompts: readonly Prompt[], write: (bytes: Buffer) => void, onEvent: (event: DialogueEvent) => void) {
+  constructor(prompts: readonly Prompt[], talk: Talk) {
     this.#prompts = prompts.map((prompt) => ({ expect: Buffer.from(prompt.expect), prompt, isAnswered: false }));
-    this.#write = write;
-    this.#onEvent = onEvent;
+    this.#talk = talk;
   }
 
   /** Takes what was printed; gives what of it is not a prompt. A prompt may come in pieces. */
   take(chunk: Buffer): Buffer {
-    if (this.#isOver || !this.#prompts.length) return chunk;
-    let bytes = this.#tail.length ? Buffer.concat([this.#tail, chunk]) : chunk;
+    let bytes = Buffer.concat([this.#tail, chunk]);
+    this.#tail = Buffer.alloc(0);
+    if (this.#isOver) return bytes;
     const out: Buffer[] = [];
     for (;;) {
       const found = this.#find(bytes);
@@ -54,31 +53,29 @@ export class Dialogue {
     return Buffer.concat(out);
   }
 
-  /** The marker has come: whatever is printed from now on is no prompt. Gives what was held back. */
-  end(): Buffer {
+  /** Whatever is printed from now on is no prompt. */
+  end(): void {
     this.#isOver = true;
-    const tail = this.#tail;
-    this.#tail = Buffer.alloc(0);
-    return tail;
   }
 
   #find(bytes: Buffer): { at: number; entry: Entry } | undefined {
     for (const entry of this.#prompts) {
-      const at = bytes.indexOf(entry.expect);
-      if (at >= 0) return { at, entry };
+      const { expect, prompt } = entry;
+      const at = prompt.isLast ? bytes.length - expect.length : bytes.indexOf(expect);
+      if (at < 0) continue;
+      if (!prompt.isLast || (bytes.subarray(at).equals(expect) && (!at || bytes[at - 1] === 10))) return { at, entry };
     }
     return undefined;
   }
 
   #answer(entry: Entry): void {
     if (entry.isAnswered) {
-      this.#onEvent('asked-again');
+      this.end();
+      this.#talk.fail();
       return;
     }
     entry.isAnswered = true;
-    const line = Buffer.from(`${entry.prompt.send.reveal()}\n`);
-    this.#write(line);
-    this.#onEvent('answered');
+    this.#talk.answer(Buffer.concat([entry.prompt.send, Buffer.from('\n')]));
   }
 
   /** How many bytes at the end could be the beginning of a prompt. */

@@ -1,31 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Secret } from '#src/core/secret.js';
 import { launch } from '#src/parent/child-process.js';
 import { Dialogue } from '#src/parent/dialogue.js';
 
-function talk(chunks: readonly string[], prompts: readonly [string, string][]): { out: string; typed: string; events: string[] } {
-  const typed: Buffer[] = [];
-  const events: string[] = [];
+function talk(chunks: readonly string[], prompts: readonly [string, string, boolean?][]): { out: string; typed: string; hasFailed: boolean } {
+  const typed: Uint8Array[] = [];
+  let hasFailed = false;
   const dialogue = new Dialogue(
-    prompts.map(([expect, send]) => ({ expect, send: new Secret(send) })),
-    (bytes) => typed.push(Buffer.from(bytes)),
-    (event) => events.push(event),
+    prompts.map(([expect, send, isLast]) => ({ expect, send: Buffer.from(send), isLast })),
+    { answer: (bytes) => typed.push(Buffer.from(bytes)), fail: () => (hasFailed = true), pid: 1 },
   );
-  const out = Buffer.concat([...chunks.map((chunk) => dialogue.take(Buffer.from(chunk))), dialogue.end()]);
-  return { out: out.toString(), typed: Buffer.concat(typed).toString(), events };
+  const out = chunks.map((chunk) => dialogue.take(Buffer.from(chunk)));
+  dialogue.end();
+  out.push(dialogue.take(Buffer.alloc(0)));
+  return { out: Buffer.concat(out).toString(), typed: Buffer.concat(typed).toString(), hasFailed };
 }
 
 test('A prompt is answered once and taken out of the text, however it is cut into chunks', () => {
   const text = 'lecture\n#token7# more';
   for (let at = 0; at <= text.length; at++) {
     const said = talk([text.slice(0, at), text.slice(at)], [['#token7#', 'pa55']]);
-    assert.deepEqual(said, { out: 'lecture\n more', typed: 'pa55\n', events: ['answered'] }, `cut at ${at}`);
+    assert.deepEqual(said, { out: 'lecture\n more', typed: 'pa55\n', hasFailed: false }, `cut at ${at}`);
   }
 });
 
 test('A prompt that comes again is not answered again', () => {
-  assert.deepEqual(talk(['#t#', 'Sorry\n', '#t#'], [['#t#', 'x']]).events, ['answered', 'asked-again']);
+  assert.equal(talk(['#t#', 'Sorry\n', '#t#'], [['#t#', 'x']]).hasFailed, true);
   assert.equal(talk(['#t#', '#t#', '#t#'], [['#t#', 'x']]).typed, 'x\n');
 });
 
@@ -33,13 +33,21 @@ test('Human words that ask for a password are never answered', () => {
   assert.equal(talk(['Password: ', '[sudo] password for root: ', 'Passwort:'], [['#token#', 'x']]).typed, '');
 });
 
+test('A prompt of plain words counts only as a line of its own and the last thing printed', () => {
+  const ask = (...chunks: string[]): string => talk(chunks, [['Password: ', 'x', true]]).typed;
+  assert.equal(ask('Password: '), 'x\n');
+  assert.equal(ask('Welcome\nPass', 'word: '), 'x\n');
+  assert.equal(ask('Password: no prompt\n'), '');
+  assert.equal(ask('your Password: '), '');
+});
+
 test('Nothing is typed after the marker has come', () => {
-  const typed: Buffer[] = [];
-  const dialogue = new Dialogue(
-    [{ expect: '#t#', send: new Secret('x') }],
-    (bytes) => typed.push(bytes),
-    () => {},
-  );
+  const typed: Uint8Array[] = [];
+  const dialogue = new Dialogue([{ expect: '#t#', send: Buffer.from('x') }], {
+    answer: (bytes) => typed.push(bytes),
+    fail: () => {},
+    pid: 1,
+  });
   dialogue.end();
   assert.equal(dialogue.take(Buffer.from('#t#')).toString(), '#t#');
   assert.equal(typed.length, 0);
@@ -62,7 +70,8 @@ async function ask(answer: string): Promise<{ words: string[]; isBlind: boolean 
       passesDescriptors: false,
       isThreadless: true,
       preamble: Buffer.from('never written here'),
-      prompts: [{ expect: '#tok#', send: new Secret(answer) }],
+      isTyped: true,
+      converse: (talk) => new Dialogue([{ expect: '#tok#', send: Buffer.from(answer) }], talk),
     },
     8192,
   );
