@@ -1,0 +1,115 @@
+/** A child whose start is tried again: on a terminal if the program insists on one, or later if the other side is busy. */
+import type { Clock } from '../core/clock.ts';
+import type { LogSource } from '../core/log.ts';
+import type { Transport } from '../core/transport.ts';
+import type { ChildLink, ExitStatus } from './child-link.ts';
+
+/** An attempt that has failed. */
+export interface Attempt {
+  /** 1 for the first. */
+  number: number;
+  status: ExitStatus;
+  /** What it printed, the last lines. */
+  lines: readonly string[];
+}
+
+/** Sends what was written before to each new inner transport, until one of them has answered. */
+class ReplayTransport implements Transport {
+  onData: (chunk: Buffer) => void = () => {};
+  onDrain: () => void = () => {};
+  onClose: (reason: Error | undefined) => void = () => {};
+  /** What was written; undefined once it need not be written again. */
+  written: Uint8Array[] | undefined = [];
+  #inner: Transport | undefined;
+
+  use(inner: Transport): void {
+    this.#inner = inner;
+    inner.onData = (chunk) => this.onData(chunk);
+    inner.onDrain = () => this.#inner === inner && this.onDrain();
+    inner.onClose = (reason) => !this.written && this.onClose(reason);
+    if (this.written?.length && inner.write(this.written.slice())) this.onDrain();
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    if (this.written) this.written.push(...chunks);
+    return this.#inner ? this.#inner.write(chunks) : false;
+  }
+  pause(): void {
+    this.#inner?.pause();
+  }
+  resume(): void {
+    this.#inner?.resume();
+  }
+  end(): void {
+    this.#inner?.end();
+  }
+  destroy(reason?: Error): void {
+    this.#inner?.destroy(reason);
+  }
+}
+
+/**
+ * Starts a child by `start`, which is given the number of the attempt; when it ends before the first stage has said a word,
+ * `delayOf` says after how many milliseconds it is tried again, or (undefined) that it has failed.
+ */
+export function retrying(
+  start: (attempt: number) => ChildLink,
+  delayOf: (failed: Attempt) => number | undefined,
+  clock: Clock,
+): ChildLink {
+  const transport = new ReplayTransport();
+  let number = 1;
+  let current = start(1);
+  let timer: unknown;
+  let isKilled = false;
+  let settle: (status: ExitStatus) => void = () => {};
+  const adopt = (link: ChildLink): void => {
+    current = link;
+    const lines: string[] = [];
+    link.onOutput = (source: LogSource, line) => {
+      lines.push(line);
+      if (lines.length > 100) lines.shift();
+      outer.onOutput(source, line);
+    };
+    link.onWord = (word, text) => {
+      transport.written = undefined;
+      outer.onWord(word, text);
+    };
+    transport.use(link.transport);
+    void link.exited.then((status) => {
+      const delay = transport.written && !isKilled ? delayOf({ number, status, lines }) : undefined;
+      if (delay === undefined) {
+        settle(status);
+        if (transport.written) transport.onClose(undefined);
+      } else timer = clock.setTimeout(() => again(status), delay);
+    });
+  };
+  const again = (status: ExitStatus): void => {
+    try {
+      adopt(start(++number));
+    } catch (error) {
+      settle({ ...status, error: error as Error });
+    }
+  };
+  const outer: ChildLink = {
+    transport,
+    preamble: current.preamble,
+    isBlind: current.isBlind,
+    get argv() {
+      return current.argv;
+    },
+    exited: new Promise((resolve) => (settle = resolve)),
+    onOutput: () => {},
+    onWord: () => {},
+    noise: () => current.noise(),
+    kill: () => {
+      isKilled = true;
+      clock.clearTimeout(timer);
+      current.kill();
+      // Between two attempts there is nobody to end.
+      void current.exited.then(settle);
+    },
+  };
+  adopt(current);
+  return outer;
+}

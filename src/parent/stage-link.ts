@@ -1,0 +1,58 @@
+/** A child behind a first stage, whatever carries the bytes: a process, or a channel of an ssh connection. */
+import { randomBytes } from 'crypto';
+import { LineSplitter, type LogSource } from '../core/log.ts';
+import type { Transport } from '../core/transport.ts';
+import type { ChildLink, ExitStatus } from './child-link.ts';
+import { MarkerTransport } from './marker-transport.ts';
+
+/** A conversation with the program that leads to the first stage: it sees what is printed before the marker. */
+export interface Conversation {
+  /** Takes what was printed; gives what of it is nobody's business here. */
+  take(chunk: Buffer): Buffer;
+  /** The marker has come, or the program has ended. */
+  end(): void;
+}
+
+/** What a link is made of. */
+export interface LinkParts {
+  /** The protocol's side, with the noise in front of the marker. */
+  inner: Transport;
+  marker: string;
+  preamble: Buffer;
+  isBlind: boolean;
+  /** What was run, without secrets; for error texts. */
+  argv: readonly string[];
+  exited: Promise<ExitStatus>;
+  kill(): void;
+}
+
+/** A {@link ChildLink} whose maker feeds it with what the program prints. */
+export interface StageLink extends ChildLink {
+  /** A sink for what is printed on one side; call `end` when that side has ended. */
+  printer(source: LogSource, maxLineBytes: number): LineSplitter;
+  conversation: Conversation | undefined;
+}
+
+/** A new marker: nobody can guess it, and it passes through every shell. */
+export function newMarker(): string {
+  return randomBytes(16).toString('base64').slice(0, 22);
+}
+
+/** Joins the parts. */
+export function createStageLink({ inner, marker, ...parts }: LinkParts): StageLink {
+  const transport = new MarkerTransport(inner, marker, ({ word, text }) => {
+    if (link.conversation) link.conversation.end();
+    link.onWord(word, text);
+  });
+  const link: StageLink = {
+    ...parts,
+    transport,
+    conversation: undefined,
+    onOutput: () => {},
+    onWord: () => {},
+    noise: () => transport.noise.toString('utf8'),
+    // A shell names itself by the marker.
+    printer: (source, maxLineBytes) => new LineSplitter(maxLineBytes, (line) => link.onOutput(source, line.replace(marker, 'sh'))),
+  };
+  return link;
+}
