@@ -23,6 +23,7 @@ const LINKS = {
   USER: ['src/core/main.ts'],
   PARENT: ['src/core/main.ts'],
   EXEC: ['src/core/main.ts', 'src/core/user.ts'],
+  DIAL: ['src/core/main.ts', 'src/core/user.ts'],
   API: ['src/core/main.ts', 'src/core/user.ts'],
   METHOD: ['src/core/main.ts', 'src/methods/main.ts'],
 };
@@ -32,6 +33,7 @@ const BUNDLES = [
   { name: 'USER', entry: 'src/core/user.ts', what: 'What runs functions: mailboxes, modules, channels.' },
   { name: 'PARENT', entry: 'src/methods/main.ts', what: 'What a context needs to have children.' },
   { name: 'EXEC', entry: 'src/services/exec.ts', what: 'Runs programs: the far side of exec.' },
+  { name: 'DIAL', entry: 'src/services/dial.ts', what: 'Makes TCP connections: the far side of dial.' },
   { name: 'API', entry: 'src/api/child.ts', what: 'The module `mitos` as a child sees it.' },
 ];
 
@@ -86,7 +88,7 @@ async function bundleOne({ name, entry }) {
   // The last statement only tells Node's lexer the export names; nothing reads it here.
   const code = outputs.code.replace(/0&&\(module\.exports=\{[^{}]*\}\);?\s*$/, '').trimEnd();
   // The name in stacks; a module gets its own from the importer.
-  return name === 'API' || name === 'EXEC' ? code : `${code}\n//# sourceURL=mitos:${label}`;
+  return ['API', 'EXEC', 'DIAL'].includes(name) ? code : `${code}\n//# sourceURL=mitos:${label}`;
 }
 
 /** All files that the given entries take in. */
@@ -193,7 +195,7 @@ function moduleText(bundles) {
   for (const { name, code, what } of bundles) {
     const packed = brotli(code);
     lines.push(`/** ${what} Minified CommonJS function body. */`, `export const ${name}: string =`, `  ${JSON.stringify(code)};`, '');
-    if (name !== 'API' && name !== 'EXEC') {
+    if (!['API', 'EXEC', 'DIAL'].includes(name)) {
       lines.push(
         `/** {@link ${name}}, brotli, base64. */`,
         `export const ${name}_BROTLI: string =`,

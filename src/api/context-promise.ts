@@ -4,9 +4,11 @@ import type { MitosError } from '../core/errors.ts';
 import { packOrder } from '../core/connect-order.ts';
 import { CONNECT, GRANT } from '../core/handles.ts';
 import { CONTROL, HEADER, jsonOf } from '../core/wire.ts';
+import { checkOptions } from './check-options.ts';
 import type { Context } from './context.ts';
 import { ContextOperations } from './operations.ts';
-import { type ConnectOptions, checkConnectOptions } from './options.ts';
+import { contextName } from './names.ts';
+import type { ConnectOptions } from './options.ts';
 import { toInfo } from './registry.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -55,15 +57,15 @@ export class ContextPromise extends ContextOperations implements Promise<Context
 }
 
 /** Orders a new context below `from`. */
-export function openContext(from: ContextOperations, method: string, options: ConnectOptions): ContextPromise {
-  checkConnectOptions(options);
+export function openContext(from: ContextOperations, method: string, given: ConnectOptions): ContextPromise {
+  const options = checkOptions(method, given);
   const { runtime } = from;
   const via = from.target();
   const id = runtime.allocateId();
   let ready: Promise<Context>;
   const begin = (parent: Context, childId: number): Context => {
-    const base = options.name || (parent.via ? `${parent.name}.${method}` : method);
-    const context = runtime.registry.obtain(childId, runtime.registry.uniqueName(base), parent, method);
+    const name = runtime.registry.uniqueName(options.name ?? contextName(parent, method, options));
+    const context = runtime.registry.obtain(childId, name, parent, method);
     ready = order(runtime, parent, context, options);
     ready.catch(() => {});
     return context;
@@ -92,6 +94,8 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
       reject(reason);
     };
     if (parent.reason) return fail(parent.reason);
+    const { name: _name, through, ...rest } = options as ConnectOptions & { through?: Context };
+    const sent = through ? { ...rest, through: through.id } : rest;
     const send = (): void => {
       if (parent.id !== endpoint.id) endpoint.sendJson(endpoint.id, GRANT, 0, { start: id, count: 1, via: parent.id }, CONTROL);
       const replyTo = endpoint.expect(parent.id, {
@@ -101,10 +105,10 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
         },
         onDead: fail,
       });
-      endpoint.send(parent.id, CONNECT, replyTo, Buffer.concat([Buffer.alloc(HEADER), packOrder({ id, name, method, options: { ...options } })]), CONTROL);
+      endpoint.send(parent.id, CONNECT, replyTo, Buffer.concat([Buffer.alloc(HEADER), packOrder({ id, name, method, options: sent })]), CONTROL);
     };
-    const sent = runtime.sendMethod(parent.id, method);
-    if (sent instanceof Promise) sent.then(send, fail);
+    const ready = runtime.sendMethod(parent.id, method);
+    if (ready instanceof Promise) ready.then(send, fail);
     else send();
   });
 }

@@ -1,6 +1,5 @@
 /** A program under way: asked for, started, read, ended. */
 import { Receiver, Sender } from '../core/channel.ts';
-import { mitosError } from '../core/errors.ts';
 import type { ExecFlows, ExecOrder, ExecOutcome } from '../core/exec-order.ts';
 import type { CallOptions } from './calls.ts';
 import type { Context } from './context.ts';
@@ -9,9 +8,8 @@ import { byteFlow, bytesOf, ExecStdin } from './exec-input.ts';
 import { DEFAULT_MAX_BUFFER_BYTES, type ExecOptions, type ExecResult } from './exec-options.ts';
 import { Output } from './exec-output.ts';
 import type { ContextOperations } from './operations.ts';
-import type { AnyFunction } from './runtime.ts';
+import { callService } from './service-call.ts';
 
-const MODULE = 'mitos:exec';
 const NAMES = ['stdout', 'stderr'] as const;
 
 /** What is to be run, where, and where that was asked for. */
@@ -125,13 +123,7 @@ export class ExecRun {
   }
 
   #call(context: Context, args: unknown[]): Promise<unknown> {
-    const { runtime } = context;
-    const options = this.#callOptions();
-    const local = context.id === runtime.endpoint.id && runtime.localService;
-    if (local) return callHere(context, local.call(runtime, MODULE)['run'] as AnyFunction, args, options);
-    const id = runtime.serviceModule(MODULE);
-    if (id instanceof Promise) return id.then((known) => context.callWith(options, `${known}#run`, args));
-    return context.callWith(options, `${id}#run`, args);
+    return callService(context, 'mitos:exec#run', args, this.#callOptions());
   }
 
   /** The caller's wish to give up, and, when outputs flow, our own. */
@@ -188,46 +180,4 @@ export class ExecRun {
     this.stderr.fail(error);
     this.#reject(error);
   }
-}
-
-/** Runs it in this very process, where no message has to be sent. */
-function callHere(context: Context, run: AnyFunction, args: unknown[], { signal, timeoutMs }: CallOptions): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const controller = new AbortController();
-    const giveUp = (error: unknown): void => {
-      controller.abort(error);
-      reject(error);
-    };
-    const onAbort = (): void => giveUp(signal?.reason);
-    const onTime = (): void =>
-      giveUp(mitosError('ERR_MITOS_TIMEOUT', `The program in "${context.name}" did not end within ${timeoutMs} ms`));
-    const timer = timeoutMs === undefined ? undefined : setTimeout(onTime, timeoutMs);
-    if (signal) signal.addEventListener('abort', onAbort);
-    const forget = onClosed(context, giveUp);
-    const done = (): void => {
-      forget();
-      clearTimeout(timer);
-      if (signal) signal.removeEventListener('abort', onAbort);
-    };
-    const [order, flows = {}] = args;
-    Promise.resolve(run(order, flows, controller.signal))
-      .then(resolve, reject)
-      .finally(done);
-  });
-}
-
-/** What runs here and has to be given up when the router is closed. */
-const running: WeakMap<Context, Set<(reason: unknown) => void>> = new WeakMap();
-
-/** Calls `fn` when a context is closed; returns what undoes that. */
-function onClosed(context: Context, fn: (reason: unknown) => void): () => void {
-  let set = running.get(context);
-  if (!set) {
-    const created: Set<(reason: unknown) => void> = new Set();
-    running.set(context, (set = created));
-    void context.closed.then(() => created.forEach((giveUp) => giveUp(context.reason)));
-  }
-  const all = set.add(fn);
-  return () => all.delete(fn);
 }

@@ -10,12 +10,14 @@ import {
   startCall,
 } from './calls.ts';
 import { CallChain } from './chain.ts';
+import { ConnectionMethods } from './connection-methods.ts';
 import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
 import { type ExecOptions, type ExecOutput, type ExecPromise, startExec, startShell } from './exec.ts';
-import type { ConnectOptions, LocalOptions, WorkerOptions } from './options.ts';
+import type { ConnectOptions } from './options.ts';
 import { type Remote, remoteModule } from './remote.ts';
 import type { AnyFunction, Runtime } from './runtime.ts';
+import { type Spec, stepsOf } from './specs.ts';
 
 /** What a call of `F` gives here: iterables and streams arrive as async iterables. */
 export type CallResult<F extends AnyFunction> =
@@ -30,7 +32,7 @@ export interface CallScope {
 }
 
 /** The operations that {@link Context} and {@link ContextPromise} share. */
-export abstract class ContextOperations {
+export abstract class ContextOperations extends ConnectionMethods {
   /** @internal The process this is used in. */
   abstract readonly runtime: Runtime;
 
@@ -96,19 +98,20 @@ export abstract class ContextOperations {
     return startShell(this, pieces, values);
   }
 
-  /** Starts a process of the same user on the same machine. */
-  local(options: LocalOptions = {}): ContextPromise {
-    return this.open('local', options);
-  }
-
-  /** Starts a context on a worker thread of the same process. */
-  worker(options: WorkerOptions = {}): ContextPromise {
-    return this.open('worker', options);
-  }
-
   /** @internal Starts a context by the method of that name. */
   open(method: string, options: ConnectOptions): ContextPromise {
     return this.runtime.open(this, method, options);
+  }
+
+  /**
+   * Connects through a chain of steps, all in one go: `connect('ssh://deploy@bastion,ssh://10.0.0.4,sudo:root')`, or the same as
+   * objects: `connect([{ method: 'ssh', hostname: 'bastion' }, { method: 'sudo' }])`. Gives the last context. What is wrong with a
+   * spec is a TypeError at once.
+   */
+  connect(spec: Spec): ContextPromise {
+    let at: ContextOperations = this;
+    for (const { method, options } of stepsOf(spec)) at = at.open(method, options);
+    return at as ContextPromise;
   }
 
   /** Ends the context and everything behind it: running calls are aborted and get `graceMs` to end. Done when it is gone. */

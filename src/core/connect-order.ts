@@ -37,7 +37,7 @@ export function unpackOrder(data: Buffer): ConnectOrder {
   const end = data.indexOf(10);
   let at = end + 1;
   const order = JSON.parse(data.toString('utf8', 0, end), (_key, value: { $secret?: number } | null) => {
-    const size = value && value.$secret;
+    const size = value ? value.$secret : undefined;
     return typeof size === 'number' ? Buffer.from(data.subarray(at, (at += size))) : value;
   }) as ConnectOrder;
   if (at > data.length) throw mitosError('ERR_MITOS_PROTOCOL', 'An order to connect is cut short');

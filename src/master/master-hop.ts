@@ -5,6 +5,7 @@ import { Hop, type Sources } from '../core/hop.ts';
 import { type IoThread, pumpOf, startIoThread } from '../core/io-thread.ts';
 import { FrameLink } from '../core/port-transport.ts';
 import { CORE, CORE_BROTLI, METHOD_BUNDLES, PARENT, PARENT_BROTLI, USER, USER_BROTLI } from '../generated/bundles.ts';
+import { eitherSsh, type InProcessHost } from '../in-process/index.ts';
 import { METHODS } from '../methods/table.ts';
 import { Connector } from '../parent/connector.ts';
 
@@ -38,9 +39,9 @@ export interface MasterHop {
 }
 
 /** The hop on this thread. `deliver` takes frames for the endpoint. */
-export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void): MasterHop {
+export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void, host: InProcessHost): MasterHop {
   const hop = new Hop(config, SOURCES, {}, { deliver, onOrphan: () => {}, onShutdown: () => {} });
-  Object.assign(hop.methods, METHODS);
+  Object.assign(hop.methods, METHODS, { ssh: eitherSsh(METHODS['ssh'], host) });
   hop.parentLayer = new Connector(hop);
   return {
     send: (frame) => hop.router.route(frame, undefined),

@@ -1,6 +1,8 @@
 /** The runtime of the master: everything can be answered here, at once. */
+import type { Duplex } from 'node:stream';
 import type { Context, LogRecord } from '../api/context.ts';
 import { openContext } from '../api/context-promise.ts';
+import { dial } from '../api/dial.ts';
 import { ContextRegistry } from '../api/registry.ts';
 import type { AnyFunction, Runtime } from '../api/runtime.ts';
 import { runAs } from '../api/self.ts';
@@ -15,7 +17,8 @@ import { LiveValues } from '../core/live.ts';
 import { type LogData, type LogLevel, LogLimiter } from '../core/log.ts';
 import { toReason } from '../core/reason.ts';
 import { CONTROL, type ContextId, HEADER, jsonOf, srcOf } from '../core/wire.ts';
-import { API, EXEC } from '../generated/bundles.ts';
+import { API, DIAL, EXEC } from '../generated/bundles.ts';
+import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
@@ -62,13 +65,13 @@ export class MasterRuntime implements Runtime {
       this.#trace?.record('in', frame);
       this.endpoint.receive(frame);
     };
-    this.#hop = options.isThreaded ? createThreadedHop(config, deliver, (error) => this.#onCrash(error)) : createHop(config, deliver);
+    this.#hop = options.isThreaded ? createThreadedHop(config, deliver, (error) => this.#onCrash(error)) : createHop(config, deliver, { dial: (from, host, port) => this.#dial(from, host, port) });
     this.endpoint = new Endpoint(config.id, [], config.limits, (frame) => {
       this.#trace?.record('out', frame);
       this.#hop.send(frame);
     });
     this.live = new LiveValues(this.endpoint);
-    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules: { 'mitos:exec': { code: EXEC } } });
+    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules: { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL } } });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
@@ -99,12 +102,18 @@ export class MasterRuntime implements Runtime {
     return this.graph.internalModule(name);
   }
 
-  localService(): Record<string, AnyFunction> {
-    return exec;
+  localService(name: string): Record<string, AnyFunction> {
+    return name === 'mitos:dial' ? dialing : exec;
   }
 
   sendModules(dst: ContextId, ref: string): void {
     this.responder.send(dst, ref);
+  }
+
+  #dial(from: ContextId, host: string, port: number): Duplex {
+    const context = this.registry.get(from);
+    if (!context) throw mitosError('ERR_MITOS_NO_ROUTE', `There is no context ${from} to connect through`);
+    return dial(context, { host, port });
   }
 
   /** A context that is handed on needs its class there. */

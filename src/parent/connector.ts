@@ -6,7 +6,7 @@
  */
 import type { ChildConfig, ContextInfo } from '../core/config.ts';
 import { type ConnectOrder, unpackOrder } from '../core/connect-order.ts';
-import { type ErrorCode, type MitosError, mitosError } from '../core/errors.ts';
+import { type MitosError, mitosError } from '../core/errors.ts';
 import { HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
 import type { Hop, ParentLayer } from '../core/hop.ts';
 import { LogLimiter, type LogSource } from '../core/log.ts';
@@ -14,14 +14,14 @@ import { fromReason, toReason } from '../core/reason.ts';
 import type { Stream } from '../core/stream.ts';
 import { CONTROL, type ContextId, dataOf, jsonFrame, NORMAL, VERSION } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { connectFailure, endOfChild, isShortage, type Progress } from './failure.ts';
+import { connectFailure, endOfChild, type Failure, isShortage, type Progress } from './failure.ts';
 
 /** A connection method: how to start one kind of child. */
 export interface Method {
   /** Starts a child. Throws a TypeError for options it cannot take. Secrets in the options are overwritten when it is up, or gone. */
   start(order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink;
   /** Reads more out of a failure than its exit status says. */
-  explain?(progress: Progress, status: ExitStatus): { code: ErrorCode; message: string; hint?: string } | undefined;
+  explain?(progress: Progress, status: ExitStatus): Failure | undefined;
 }
 
 interface Child {

@@ -18,10 +18,13 @@ export interface Progress {
   lines: string[];
 }
 
-interface Failure {
+/** What a failure comes to. */
+export interface Failure {
   code: ErrorCode;
   message: string;
-  hint?: string;
+  hint?: string | undefined;
+  /** Further facts for the error. */
+  data?: Record<string, unknown> | undefined;
 }
 
 /** Whether an error of the system says that something has run out. */
@@ -38,6 +41,7 @@ export function connectFailure(progress: Progress, status: ExitStatus, link: Chi
   return mitosError(code, `Cannot connect "${progress.name}" via ${progress.method}: ${message}${last}`, {
     ...(hint ? { hint } : {}),
     data: {
+      ...failure.data,
       stage: progress.stage,
       argv: link.argv,
       exitCode: status.exitCode,

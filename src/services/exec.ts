@@ -11,6 +11,7 @@ import type { Readable, Writable } from 'stream';
 import { starting } from '../core/dispatcher.ts';
 import { type ErrorCode, MitosError } from '../core/errors.ts';
 import type { ExecFailure, ExecFlows, ExecOrder, ExecOutcome, ExecSink } from '../core/exec-order.ts';
+import { copy } from './copy.ts';
 import { guardGroup, releaseGroup } from './process-guard.ts';
 
 /** Time between SIGTERM and SIGKILL. */
@@ -189,19 +190,6 @@ class Program {
     this.#failure = { code, message, ...(hint ? { hint } : {}) };
     this.stop();
   }
-}
-
-async function copy(iterator: AsyncIterator<Uint8Array>, stdin: Writable): Promise<void> {
-  for (;;) {
-    const { done, value } = await iterator.next();
-    if (done || stdin.destroyed) break;
-    if (stdin.write(value)) continue;
-    await new Promise((resolve) => {
-      stdin.once('drain', resolve);
-      stdin.once('close', resolve);
-    });
-  }
-  stdin.end();
 }
 
 function exitOf(child: ChildProcess): Promise<[number | null, string | null]> {

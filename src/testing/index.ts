@@ -1,4 +1,5 @@
 /** `mitos/testing`: what mitos tests itself with, for the tests of programs that use it. */
+export { type DelayProxy, type DelayProxyCounters, type DelayProxyOptions, delayProxy } from './delay-proxy.ts';
 export { type FaultOptions, FaultStream, faultStream } from './fault-stream.ts';
 export { type Leak, LeakError } from './leak.ts';
 export { type LeakCheckOptions, type LeakOracle, type LeakOracleOptions, leakOracle } from './leak-oracle.ts';
