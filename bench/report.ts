@@ -1,9 +1,9 @@
 /** What the benchmark says: one row for each figure, with the floor or peer it was measured beside and the target it has to meet. */
 import { cpus, loadavg } from 'node:os';
 
-/** A bound for a figure, or for its ratio to what was measured beside it. */
+/** A bound for a figure, for its ratio to what was measured beside it, or for what it is beyond that. */
 export interface Target {
-  of: 'value' | 'ratio';
+  of: 'value' | 'ratio' | 'difference';
   atMost?: number;
   atLeast?: number;
 }
@@ -15,8 +15,16 @@ export interface Row {
   /** Medians are taken of these; one element for what does not vary. */
   values: readonly number[];
   /** The floor or the peer. `values` is empty when it is not installed. */
-  beside?: { what: string; values: readonly number[] };
+  beside?: Beside;
+  /** Further peers, told of but not compared with. */
+  also?: readonly Beside[];
   target?: Target;
+}
+
+/** What was measured beside something. */
+export interface Beside {
+  what: string;
+  values: readonly number[];
 }
 
 /** The middle one, or the mean of the two in the middle; NaN of nothing. */
@@ -27,15 +35,18 @@ export function median(values: readonly number[]): number {
 }
 
 /** A row with everything worked out, as `--json` gives it. */
-export function assess({ what, unit, values, beside, target }: Row) {
+export function assess({ what, unit, values, beside, also, target }: Row) {
   const value = median(values);
   const besideValue = beside ? median(beside.values) : undefined;
   const ratio = beside && ratioOf(values, beside.values);
-  const measured = target?.of === 'ratio' ? ratio : value;
+  const measured = target?.of === 'ratio' ? ratio : target?.of === 'difference' ? value - (besideValue ?? NaN) : value;
   const isMet =
-    !target || measured === undefined ? undefined : measured <= (target.atMost ?? Infinity) && measured >= (target.atLeast ?? -Infinity);
+    !target || measured === undefined || Number.isNaN(measured)
+      ? undefined
+      : measured <= (target.atMost ?? Infinity) && measured >= (target.atLeast ?? -Infinity);
   const range = [Math.min(...values), Math.max(...values)];
-  return { what, unit, value, range, samples: values.length, beside: beside?.what, besideValue, ratio, target, isMet };
+  const others = also?.map((peer) => ({ what: peer.what, value: median(peer.values) }));
+  return { what, unit, value, range, samples: values.length, beside: beside?.what, besideValue, also: others, ratio, target, isMet };
 }
 
 /** Turn by turn where both were measured in the same turns: what slows down one turn slows down both. */
@@ -51,14 +62,10 @@ export function printTable(rows: readonly Row[]): void {
     .map((row) => [
       row.what,
       `${short(row.value)}${row.samples > 1 ? ` (${short(row.range[0])}-${short(row.range[1])})` : ''} ${row.unit}`.trim(),
-      row.beside === undefined
-        ? ''
-        : Number.isNaN(row.besideValue)
-          ? `${row.beside}: not installed`
-          : `${row.beside}: ${short(row.besideValue)}`,
+      row.beside === undefined ? '' : [{ what: row.beside, value: row.besideValue ?? NaN }, ...(row.also ?? [])].map(besideText).join(', '),
       row.ratio === undefined || Number.isNaN(row.ratio) ? '' : `${row.ratio.toFixed(2)} x`,
       targetText(row.target),
-      row.isMet === undefined || Number.isNaN(row.ratio) ? '' : row.isMet ? 'pass' : 'MISS',
+      row.isMet === undefined ? '' : row.isMet ? 'pass' : 'MISS',
     ]);
   const table = [['figure', 'median (min-max)', 'beside', 'ratio', 'target', ''], ...cells];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((line) => line[column]!.length))); // all lines have six cells
@@ -78,8 +85,13 @@ export function load(): string {
     .join(' ')} on ${cpus().length} processors, Node ${process.versions.node}`;
 }
 
+function besideText({ what, value }: { what: string; value: number }): string {
+  return `${what}: ${Number.isNaN(value) ? 'not installed' : short(value)}`;
+}
+
 function targetText(target: Target | undefined): string {
   if (!target) return '';
+  if (target.of === 'difference') return `<= +${short(target.atMost)}`;
   const unit = target.of === 'ratio' ? ' x' : '';
   return target.atMost === undefined ? `>= ${short(target.atLeast)}${unit}` : `<= ${short(target.atMost)}${unit}`;
 }

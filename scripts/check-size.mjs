@@ -6,14 +6,14 @@ import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { at } from './lib/project.mjs';
 
-/** Most bytes the compressed core may have. */
-export const CORE_BUDGET_BYTES = 10 * 1024;
+/** Most bytes the compressed core may have: all that a context starts with. */
+export const CORE_BUDGET_BYTES = 16 * 1024;
 
 /** @returns one message for each broken rule */
 export async function checkSizes() {
   const bundles = await import(pathToFileURL(at('dist/generated/bundles.js')).href);
   const problems = [];
-  for (const name of ['CORE', 'PARENT', 'API']) {
+  for (const name of ['CORE', 'EXTRA', 'PARENT', 'API']) {
     // biome-ignore lint: control characters are what is looked for
     const index = bundles[name].search(/[^\t\n\r\x20-\x7e]/);
     if (index >= 0) problems.push(`Cannot ship ${name}: it has a non-ASCII or control character at offset ${index}`);

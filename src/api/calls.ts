@@ -123,7 +123,7 @@ export function sendNotice(runtime: Runtime, target: Context, fn: AnyFunction, a
     () => runtime.identify(fn),
     (ref) => {
       const message = encodeCall(runtime, target.id, ref, args);
-      runtime.sendModules(target.id, ref);
+      runtime.sendModules(target.id, ref, message);
       runtime.endpoint.send(target.id, CALL, 0, message);
     },
     onError,
@@ -217,7 +217,7 @@ class PendingCall implements ReplyHandler {
     } finally {
       live.disposers = undefined;
     }
-    this.#runtime.sendModules(target.id, ref);
+    this.#runtime.sendModules(target.id, ref, message);
     if (target.timedCalls < TIMED_CALLS) {
       target.timedCalls++;
       this.#startedAt = systemClock.now();

@@ -8,7 +8,15 @@ import { RouterBase } from './router-base.ts';
 import { runAs, setSelf } from './self.ts';
 
 export { Receiver, Sender } from '../core/channel.ts';
-export * from '../core/errors.ts';
+export {
+  CallError,
+  ChannelError,
+  ConnectError,
+  MitosError,
+  ModuleError,
+  PolicyError,
+  SerializationError,
+} from '../core/errors.ts';
 export { Secret } from '../core/secret.ts';
 export { CallChain } from './chain.ts';
 export { Context } from './context.ts';

@@ -1,6 +1,6 @@
 /** One output of a program: read while it runs, or once it has ended. */
 import type { Receiver } from '../core/channel.ts';
-import { LineSplitter } from '../core/log.ts';
+import { LineSplitter } from '../core/line-splitter.ts';
 
 /** What is collected, and how. */
 export interface OutputOptions {

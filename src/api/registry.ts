@@ -76,8 +76,7 @@ export class ContextRegistry {
   }
 
   #onGone(notice: TreeNotice & { kind: 'gone' }): void {
-    const { channels } = this.#runtime.live;
-    channels.onGone(notice, fromReason(notice.reason));
+    this.#runtime.live.onGone(notice, fromReason(notice.reason));
     for (const [id, context] of this.#contexts) {
       if (!holds(notice, id) && !isBehind(context, notice)) continue;
       this.drop(id);

@@ -2,7 +2,7 @@
 import type { Endpoint } from '../core/endpoint.ts';
 import type { LiveValues } from '../core/live.ts';
 import type { LogData } from '../core/log.ts';
-import type { ContextId } from '../core/wire.ts';
+import type { ContextId, Message } from '../core/wire.ts';
 import type { ContextPromise } from './context-promise.ts';
 import type { ContextOperations } from './operations.ts';
 import type { ConnectOptions } from './options.ts';
@@ -28,8 +28,8 @@ export interface Runtime {
   serviceModule(name: string): MaybePromise<number>;
   /** The functions of such a module, where a context cannot call itself by messages: in the master. */
   localService?(name: string): Record<string, AnyFunction>;
-  /** Sends what `dst` lacks to run `ref`, ahead of the call. */
-  sendModules(dst: ContextId, ref: string): void;
+  /** Sends what `dst` lacks to run `ref` and to read the `message` that asks for it, ahead of the call. */
+  sendModules(dst: ContextId, ref: string, message: Message): void;
   /** An id for a new context. */
   allocateId(): MaybePromise<ContextId>;
   /** Sends the parent layer and a connection method to `dst` if it lacks them. */

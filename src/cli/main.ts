@@ -1,68 +1,102 @@
 #!/usr/bin/env node
-/** The command line: `mitos <command>`. */
+/** The command line: `mitos COMMAND`. What a command needs is loaded when it is known to make sense. */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-
-/** The text of `mitos --help`. */
-const HELP = `Usage: mitos <command>
-
-Runs functions of a program in a tree of contexts: processes and threads.
-
-Commands:
-  demo           start a small tree on this machine and call functions in it
-
-Options:
-  -h, --help     print this
-  -v, --version  print the version
-
-Environment:
-  MITOS_LOG_LEVEL  which records of contexts are printed, from: trace, debug,
-                   info (the default), warn, error, silent
-  NO_COLOR         print without colours
-`;
+import { type Given, numberOf, type OptionTable, readArguments, suggest, UsageError } from './command-line.ts';
+import { COMMAND_HELP, HELP } from './help.ts';
 
 /** The exit code for a command line that makes no sense. */
 const EXIT_USAGE = 2;
+/** The exit code after Ctrl-C at a prompt: what a shell makes of SIGINT. */
+const EXIT_INTERRUPTED = 130;
+
+/** Runs a command that makes sense. */
+type Command = (given: Given) => Promise<void>;
+
+const COMMANDS: Readonly<Record<string, Command>> = { demo: runDemo, doctor: runDoctor, ping: runPing };
+
+const HELP_OPTION: OptionTable = { help: { type: 'boolean', short: 'h' } };
 
 await run(process.argv.slice(2));
 
 async function run(args: string[]): Promise<void> {
-  const line = readLine(args);
-  if (typeof line === 'string') return fail(line);
-  const [command, ...rest] = line.positionals;
-  if (line.values.version) return print(`${version()}\n`);
-  if (line.values.help) return print(HELP);
-  if (command === undefined) return fail('there is no command');
-  if (command !== 'demo') return fail(`there is no command ${JSON.stringify(command)}`);
-  if (rest.length > 0) return fail(`the command demo takes no arguments, not ${JSON.stringify(rest[0])}`);
-  // Loaded only now: the rest of this file answers at once.
-  const [{ main }, { runDemo }] = await Promise.all([import('../index.ts'), import('./demo.ts')]);
-  await main(import.meta, (router) => runDemo(router, version()));
+  try {
+    await dispatch(args);
+  } catch (error) {
+    if (error instanceof UsageError) fail(error);
+    else if ((error as Error).constructor.name === 'Interrupted') process.exitCode = EXIT_INTERRUPTED;
+    else throw error;
+  }
 }
 
-type CommandLine = { values: { help?: boolean; version?: boolean }; positionals: string[] };
+async function dispatch(args: string[]): Promise<void> {
+  const at = args.findIndex((arg) => !arg.startsWith('-'));
+  const name = args[at];
+  const own = readArguments(at < 0 ? args : args.slice(0, at), { ...HELP_OPTION, version: { type: 'boolean', short: 'v' } });
+  if (own.values['version']) return print(`${version()}\n`);
+  if (own.values['help']) return print(HELP);
+  if (name === undefined) throw new UsageError('there is no command');
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) throw new UsageError(`there is no command ${JSON.stringify(name)}${suggest(name, Object.keys(COMMANDS))}`);
+  const given = readArguments(args.slice(at + 1), await optionsOf(name), name);
+  if (given.values['help']) return print(COMMAND_HELP[name] as string);
+  await command(given);
+}
 
-/** The command line taken apart, or what is wrong with it. */
-function readLine(args: string[]): CommandLine | string {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
-    });
-  } catch (error) {
-    return String((error as Error).message)
-      .replace(/\. .*$/s, '')
-      .replace(/^U/, 'u');
-  }
+async function optionsOf(name: string): Promise<OptionTable> {
+  if (name === 'demo') return HELP_OPTION;
+  const { TARGET_OPTIONS } = await import('./targets.ts');
+  return name === 'ping' ? { ...TARGET_OPTIONS, count: { type: 'string', short: 'c' } } : TARGET_OPTIONS;
+}
+
+async function runDemo({ positionals }: Given): Promise<void> {
+  if (positionals.length > 0) throw new UsageError(`the command demo takes no arguments, not ${JSON.stringify(positionals[0])}`, 'demo');
+  const [{ main }, demo] = await Promise.all([import('../index.ts'), import('./demo.ts')]);
+  await main(import.meta, (router) => demo.runDemo(router, version()));
+}
+
+async function runPing(given: Given): Promise<void> {
+  if (given.positionals.length === 0) throw new UsageError('the command ping needs a target', 'ping');
+  const count = numberOf(given, 'count', 3, 'ping', true);
+  const [{ main }, { readTargets }, { ping }] = await Promise.all([import('../index.ts'), import('./targets.ts'), import('./ping.ts')]);
+  const targets = await readTargets(given, 'ping');
+  await main(
+    import.meta,
+    async (router) => {
+      if (!(await ping(router, targets, { count, isJson: given.values['json'] === true }))) process.exitCode = 1;
+    },
+    quiet(),
+  );
+}
+
+async function runDoctor(given: Given): Promise<void> {
+  const { positionals } = given;
+  if (positionals.length !== 1) throw new UsageError(`the command doctor takes one target, not ${positionals.length}`, 'doctor');
+  const [{ main }, { readTargets }, { doctor }] = await Promise.all([
+    import('../index.ts'),
+    import('./targets.ts'),
+    import('./doctor/main.ts'),
+  ]);
+  const [target] = await readTargets(given, 'doctor');
+  await main(
+    import.meta,
+    async (router) => {
+      if (target && !(await doctor(router, target, { version: version(), isJson: given.values['json'] === true }))) process.exitCode = 1;
+    },
+    quiet(),
+  );
+}
+
+/** What is printed on the way is told with the result; whoever set a level wants to see it as it comes. */
+function quiet(): { logger?: false } {
+  return process.env['MITOS_LOG_LEVEL'] ? {} : { logger: false };
 }
 
 function print(text: string): void {
   process.stdout.write(text);
 }
 
-function fail(what: string): void {
-  process.stderr.write(`Cannot run mitos: ${what}; see mitos --help\n`);
+function fail({ message, command }: UsageError): void {
+  process.stderr.write(`Cannot run mitos: ${message}; see mitos ${command === undefined ? '' : `${command} `}--help\n`);
   process.exitCode = EXIT_USAGE;
 }
 

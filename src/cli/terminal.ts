@@ -50,6 +50,43 @@ export class Output {
     return this.#count++;
   }
 
+  /** Prints text of any length: on a terminal in as many lines as it takes, with `indent` in front of all but the first; elsewhere in one. */
+  text(indent: string, ...pieces: Piece[]): void {
+    const width = this.isLive ? Math.max(40, (this.#stream.columns || 80) - 1) : Infinity;
+    let line: Piece[] = [];
+    let left = width;
+    const next = (): void => {
+      this.line(...line);
+      line = [indent];
+      left = width - indent.length;
+    };
+    for (const piece of pieces) {
+      const [style, raw] = typeof piece === 'string' ? [undefined, piece] : piece;
+      let run = '';
+      const flush = (): void => {
+        if (run) line.push(style ? [style, run] : run);
+        run = '';
+      };
+      for (let word of raw.match(/ *[^ ]+| +/g) ?? []) {
+        if (word.length > left && (word.length <= width - indent.length || left < width / 2)) {
+          flush();
+          next();
+          word = word.trimStart();
+        }
+        while (word.length > left) {
+          run += word.slice(0, left);
+          word = word.slice(left);
+          flush();
+          next();
+        }
+        run += word;
+        left -= word.length;
+      }
+      flush();
+    }
+    this.line(...line);
+  }
+
   /** Puts other text where a line was printed. Does nothing where lines are final, or when the line is out of sight. */
   replace(line: number, ...pieces: Piece[]): void {
     const up = this.#count - line;

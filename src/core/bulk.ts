@@ -157,6 +157,17 @@ function nextFragment(outgoing: Outgoing): Buffer {
   return frame;
 }
 
+/** Both ends of the large messages of one endpoint. */
+export interface Bulk {
+  sender: BulkSender;
+  assembler: Assembler;
+}
+
+/** Makes both ends. */
+export function createBulk(id: ContextId, limits: Limits, sendFrame: (frame: Buffer) => void): Bulk {
+  return { sender: new BulkSender(limits.bulkWindowBytes, sendFrame), assembler: new Assembler(id, limits, sendFrame) };
+}
+
 interface Incoming {
   /** Unset when the message was refused and its fragments are only counted out. */
   message: Buffer | undefined;

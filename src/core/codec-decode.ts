@@ -1,11 +1,13 @@
-/** The receiving half of the codec. Everything here may come from a hostile peer: bounded, and nothing is trusted but after a check. */
-import { BYTES, type CodecHooks, type CodecLimits } from './codec-format.ts';
-import { errorFromData } from './error-data.ts';
+/**
+ * The receiving half of the codec. Everything here may come from a hostile peer: bounded, and nothing is trusted but after a check. What is not plain
+ * data is for `codec-rare.ts`.
+ */
+import type { CodecHooks, CodecLimits } from './codec-format.ts';
 import { type ErrorCode, MitosError, mitosError } from './errors.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
-import { Secret } from './secret.ts';
+import { rare } from './rare.ts';
 
-interface State {
+/** A message that is being read. */
+export interface Reading {
   readonly payload: Buffer;
   readonly limits: CodecLimits;
   readonly hooks: CodecHooks;
@@ -21,11 +23,8 @@ interface Tagged {
 }
 
 type Members = Record<string, unknown>;
-type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView;
 
 const HEADER_BYTES = 5;
-/** Byte arrays from here on are views: a message this large was put together from fragments and has its buffer to itself. */
-const VIEW_BYTES = 0x10000;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
@@ -34,7 +33,8 @@ const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const SMALL = 0x20;
 const LIMIT = 'ERR_MITOS_LIMIT';
-const PROTOCOL = 'ERR_MITOS_PROTOCOL';
+/** The code for what cannot be read. */
+export const PROTOCOL = 'ERR_MITOS_PROTOCOL' as const;
 
 /**
  * Reads a payload that {@link encode} wrote, here or on another version or machine.
@@ -44,7 +44,7 @@ const PROTOCOL = 'ERR_MITOS_PROTOCOL';
  *
  * Throws `ERR_MITOS_PROTOCOL` when the payload is malformed, `ERR_MITOS_LIMIT` and `ERR_MITOS_TOO_LARGE` when it is over a limit, and nothing else.
  */
-export function decode(payload: Buffer, hooks: CodecHooks = {}, limits: CodecLimits = DEFAULT_LIMITS): unknown {
+export function decode(payload: Buffer, hooks: CodecHooks, limits: CodecLimits): unknown {
   const size = payload.length;
   if (size === 0) return undefined;
   if (size > limits.maxMessageBytes)
@@ -56,7 +56,7 @@ export function decode(payload: Buffer, hooks: CodecHooks = {}, limits: CodecLim
     const isTagged = text.includes('"$":');
     checkText(payload, start, Math.min(end, size), isTagged, limits);
     let value: unknown = JSON.parse(text);
-    const state: State = { payload, limits, hooks, objects: [], cursor: end };
+    const state: Reading = { payload, limits, hooks, objects: [], cursor: end };
     if (isTagged) value = revive(state, value, 0);
     if (state.cursor !== size) throw failed(PROTOCOL, 'its sizes do not add up');
     return value;
@@ -66,7 +66,8 @@ export function decode(payload: Buffer, hooks: CodecHooks = {}, limits: CodecLim
   }
 }
 
-function failed(code: ErrorCode, what: string, cause?: unknown): MitosError {
+/** The error for a message that cannot be read. */
+export function failed(code: ErrorCode, what: string, cause?: unknown): MitosError {
   return mitosError(code, `Cannot read a message: ${what}`, { cause });
 }
 
@@ -99,20 +100,20 @@ function checkText(payload: Buffer, start: number, end: number, isTagged: boolea
 }
 
 /** Replaces what is tagged in `value`, in place. Assigning is safe: every key assigned to is an own property already. */
-function revive(state: State, value: unknown, depth: number): unknown {
+export function revive(state: Reading, value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Object.prototype.hasOwnProperty.call(value, '$')) return reviveTagged(state, value as Tagged, depth);
   return reviveMembers(state, open(state, value, depth), depth);
 }
 
 /** Takes the next number for an object. */
-function open<T>({ objects, limits }: State, object: T, depth: number): T {
+export function open<T>({ objects, limits }: Reading, object: T, depth: number): T {
   checkDepth(depth + 1, limits.maxDepth);
   objects.push(object);
   return object;
 }
 
-function reviveMembers(state: State, value: object, depth: number): object {
+function reviveMembers(state: Reading, value: object, depth: number): object {
   for (const key of Object.keys(value)) {
     const item = (value as Members)[key];
     if (typeof item === 'object') (value as Members)[key] = revive(state, item, depth + 1);
@@ -120,72 +121,19 @@ function reviveMembers(state: State, value: object, depth: number): object {
   return value;
 }
 
-/** What makes a constructor throw here is reported as malformed by {@link decode}. */
-function reviveTagged(state: State, { $: type, v }: Tagged, depth: number): unknown {
+function reviveTagged(state: Reading, { $: type, v }: Tagged, depth: number): unknown {
   const { objects } = state;
-  const text = typeof v === 'string' ? v : '';
   switch (type) {
     case 'undefined':
       return undefined;
     case 'number':
-      return Number(text);
-    case 'bigint':
-      return BigInt(text.slice(0, 1235));
+      return Number(v);
     case 'ref':
       if (!Number.isInteger(v) || !((v as number) in objects)) throw failed(PROTOCOL, 'it refers to an object it does not have');
       return objects[v as number];
-    case 'Date':
-      return open(state, new Date(typeof v === 'number' ? v : NaN), depth);
-    case 'URL':
-      return open(state, new URL(text), depth);
     case 'object':
       return reviveMembers(state, open(state, v as object, depth), depth);
-    case 'Set':
-    case 'Map':
-      return reviveCollection(state, type === 'Map', v, depth);
-    case 'Error':
-    case 'live': {
-      const place = objects.length;
-      open(state, undefined, depth);
-      return (objects[place] = type === 'Error' ? errorFromData(revive(state, v, depth + 1)) : reviveLive(state, v));
-    }
     default:
-      return open(state, reviveBytes(state, String(type), v), depth);
+      return rare().reviveRare(state, type, v, depth);
   }
-}
-
-function reviveCollection(state: State, isMap: boolean, list: unknown, depth: number): unknown {
-  const collection = open(state, isMap ? new Map() : new Set(), depth) as Map<unknown, unknown> & Set<unknown>;
-  const items = Array.isArray(list) ? (list as unknown[]) : [];
-  for (let at = 0; at < items.length; at++) {
-    const item = revive(state, items[at], depth + 1);
-    if (isMap) collection.set(item, revive(state, items[++at], depth + 1));
-    else collection.add(item);
-  }
-  return collection;
-}
-
-function reviveLive({ hooks }: State, descriptor: unknown): unknown {
-  if (!hooks.decodeLive) throw failed(PROTOCOL, 'a live value in it has no meaning here');
-  return hooks.decodeLive(descriptor);
-}
-
-function reviveBytes(state: State, type: string, length: unknown): object {
-  const { payload, cursor } = state;
-  const bytes = payload.subarray(cursor, cursor + (length as number));
-  if (bytes.length !== length || !(type === 'Secret' || BYTES.test(type)))
-    throw failed(PROTOCOL, 'bytes of it are missing or of no known type');
-  state.cursor += length;
-  if (type === 'Secret') {
-    const secret = new Secret(bytes);
-    bytes.fill(0);
-    return secret;
-  }
-  const isLarge = length >= VIEW_BYTES;
-  if (type === 'Buffer') return isLarge ? bytes : Buffer.from(bytes);
-  if (type === 'Uint8Array' && isLarge) return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
-  const copy = new Uint8Array(bytes);
-  if (type === 'ArrayBuffer') return copy.buffer;
-  // BYTES has let through the names of view classes only.
-  return new (globalThis as unknown as Record<string, ViewConstructor>)[type]!(copy.buffer);
 }

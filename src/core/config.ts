@@ -19,9 +19,7 @@ export interface ChildConfig {
   keepAlive: KeepAlive;
   env?: Record<string, string> | undefined;
   cwd?: string | undefined;
-  /** Bytes of the user's side, compressed, that follow this greeting. */
-  userBytes: number;
-  /** Bytes of whole frames that follow that, on their way already. */
+  /** Bytes of whole frames that follow this greeting, on their way already. */
   firstBytes?: number;
 }
 

@@ -4,10 +4,11 @@
  *
  * Messages for one mailbox of one context arrive in the order they were sent, at most once.
  */
-import { Assembler, BulkSender } from './bulk.ts';
+import type { Bulk } from './bulk.ts';
 import { MitosError, mitosError } from './errors.ts';
 import * as handles from './handles.ts';
 import type { Limits } from './limits.ts';
+import { rare } from './rare.ts';
 import { fromReason, type Reason, toReason } from './reason.ts';
 import { holds } from './route-table.ts';
 import type { TreeNotice } from './router.ts';
@@ -55,14 +56,15 @@ export class Endpoint {
   readonly ancestors: readonly ContextId[];
   /** Told of every change in the tree before anything else. */
   onTree: (notice: TreeNotice) => void = () => {};
-  /** While set, messages other than replies to this handle wait in a queue (a blocking request is under way). */
+  /** While set, messages other than replies and modules wait in a queue (a blocking request for this handle is under way). */
   #only = 0;
   readonly #parked: Buffer[] = [];
   readonly #sendFrame: (frame: Buffer) => void;
   readonly #handlers: Map<number, MessageHandler> = new Map();
   readonly #pending: Map<number, Pending> = new Map();
-  readonly #bulk: BulkSender;
-  readonly #assembler: Assembler;
+  #bulk: Bulk | undefined;
+  /** Fragments that have come and were not looked at. */
+  readonly #fragments: Buffer[] = [];
   #nextReply: number = handles.FIRST_REPLY;
 
   constructor(id: ContextId, ancestors: readonly ContextId[], limits: Limits, sendFrame: (frame: Buffer) => void) {
@@ -70,8 +72,6 @@ export class Endpoint {
     this.ancestors = ancestors;
     this.limits = limits;
     this.#sendFrame = sendFrame;
-    this.#bulk = new BulkSender(limits.bulkWindowBytes, sendFrame);
-    this.#assembler = new Assembler(id, limits, sendFrame);
   }
 
   /** Opens a mailbox. Replaces a handler that is there. */
@@ -91,7 +91,8 @@ export class Endpoint {
 
   /** Number of mailboxes, of requests without reply, and of contexts with large messages under way. */
   get size(): number {
-    return this.#handlers.size + this.#pending.size + this.#bulk.size + this.#assembler.size;
+    const bulk = this.#bulk;
+    return this.#handlers.size + this.#pending.size + (bulk ? bulk.sender.size + bulk.assembler.size : 0);
   }
 
   /** Whether an order with this authority is to be obeyed. */
@@ -113,7 +114,8 @@ export class Endpoint {
       });
     }
     writeHeader(message, flags, dst, this.id, handle, replyTo);
-    if (!this.#bulk.take(message, dst, handle)) this.#sendFrame(message);
+    const bulk = size > MAX_FRAME_DATA ? this.#getBulk() : this.#bulk;
+    if (!bulk || !bulk.sender.take(message, dst, handle)) this.#sendFrame(message);
   }
 
   /** Sends JSON. */
@@ -185,10 +187,9 @@ export class Endpoint {
   receive(frame: Buffer): void {
     const handle = handleOf(frame);
     if ((frame[2] as number) & FRAGMENT) {
-      const message = this.#assembler.add(frame);
-      if (message) this.#dispatch(message);
+      this.#onFragment(frame);
     } else if (handle === handles.BULK_CREDIT) {
-      this.#bulk.credit(srcOf(frame), dataOf(frame));
+      if (this.#bulk) this.#bulk.sender.credit(srcOf(frame), dataOf(frame));
     } else if (handle === handles.TREE) {
       if (this.obeys(authOf(frame))) this.#onNotice(jsonOf(frame) as TreeNotice);
     } else {
@@ -196,11 +197,26 @@ export class Endpoint {
     }
   }
 
+  #getBulk(): Bulk {
+    return this.#bulk || (this.#bulk = rare().createBulk(this.id, this.limits, this.#sendFrame));
+  }
+
+  /** More may come while the code is fetched, or while a handler blocks: then that call goes on where this one was. */
+  #onFragment(frame: Buffer): void {
+    const fragments = this.#fragments;
+    if (fragments.push(frame) > 1 && !this.#bulk) return;
+    const { assembler } = this.#getBulk();
+    for (let next = fragments.shift(); next; next = fragments.shift()) {
+      const message = assembler.add(next);
+      if (message) this.#dispatch(message);
+    }
+  }
+
   #dispatch(message: Buffer): void {
     const handle = handleOf(message);
     if (handle >= handles.FIRST_REPLY && handle < handles.FIRST_CHANNEL) {
       this.#onReply(handle, message);
-    } else if (this.#only || this.#parked.length) {
+    } else if (handle !== handles.LOAD && (this.#only || this.#parked.length)) {
       this.#parked.push(message);
     } else {
       this.#handle(message);
@@ -238,8 +254,8 @@ export class Endpoint {
     if (!notice) return;
     const gone = notice.kind === 'gone' ? notice : undefined;
     if (gone) {
-      this.#bulk.forget(gone);
-      this.#assembler.forget(gone);
+      this.#bulk?.sender.forget(gone);
+      this.#bulk?.assembler.forget(gone);
     }
     try {
       this.onTree(notice);

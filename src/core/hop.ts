@@ -24,12 +24,10 @@ export interface ParentLayer {
   onHello(stream: Stream, data: unknown): void;
 }
 
-/** The texts that make a context: the core, and the user's side; and the same, compressed, as children get them. */
+/** The text that makes a context: the core; and the same, compressed, as children get it. */
 export interface Sources {
   core: string;
-  user: string;
   packedCore: Buffer;
-  packedUser: Buffer;
 }
 
 /** The source of a thread that runs the core. */

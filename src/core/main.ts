@@ -1,30 +1,37 @@
 /**
  * The core: what every context starts with. It is bundled into one text, the preamble, which the first stage evaluates; `boot`
  * is its entry there, `start` in the threads of such a process. What bundles that come later need of it they import from
- * `mitos:core`: the exports of this module and, on the user's side, of `user.ts`.
+ * `mitos:core`: the exports of this module.
  *
- * Boot: read the parent's greeting (one frame) and the user's side (so many bytes as the greeting says) from fd 3, tidy up the
- * process, then run hop and user's side, on two threads or on one, and greet back.
+ * Boot: read the parent's greeting (one frame) from fd 3, tidy up the process, then run hop and user's side, on two threads or on
+ * one, and greet back.
  */
 import { writeSync } from 'fs';
 import { isMainThread, receiveMessageOnPort, workerData } from 'worker_threads';
-import { brotliDecompressSync } from 'zlib';
 import type { ChildConfig, LifeNotice } from './config.ts';
 import { describe } from './describe.ts';
 import { closeStrayDescriptors, IN, OUT, readExactly, rest, tryRead } from './descriptors.ts';
 import { fdTransport, writeNow } from './fd-transport.ts';
 import { FIRST_MAILBOX, HELLO } from './handles.ts';
-import { evaluate, Hop, type Sources } from './hop.ts';
+import { Hop, type Sources } from './hop.ts';
 import { addShortcut, pumpOf, startIoThread, type ThreadData } from './io-thread.ts';
 import { FrameLink, PortTransport, sharedLock } from './port-transport.ts';
 import type { Stream } from './stream.ts';
+import { createUser, endUser, flushUser } from './user.ts';
 import type { UserSide } from './user-side.ts';
 import { CONTROL, dstOf, FrameParser, HEADER, handleOf, jsonFrame, jsonOf, VERSION } from './wire.ts';
 
 export { systemClock } from './clock.ts';
+export { failed, open, PROTOCOL, revive } from './codec-decode.ts';
+export { checkSize, encode, quote, tagged, write, writeItems, writeMembers } from './codec-encode.ts';
+export { starting } from './dispatcher.ts';
+export { withoutOwnFrames } from './error-text.ts';
 export * from './errors.ts';
 export { SocketTransport } from './fd-transport.ts';
 export { threadSource } from './hop.ts';
+export { CONTEXT } from './live.ts';
+export { LogLimiter } from './log.ts';
+export { KINDS } from './module-batch.ts';
 export { PortTransport } from './port-transport.ts';
 export { fromReason, toReason } from './reason.ts';
 export { FIRST_PAGED_ID, holds, PAGE } from './route-table.ts';
@@ -33,21 +40,14 @@ export * from './wire.ts';
 /** What this thread is, once it runs; for the layers that are sent later. */
 export const self: { user?: UserSide; hop?: Hop } = {};
 
-/** What the user's side exports. */
-interface UserModule {
-  createUser(config: ChildConfig, sendFrame: (frame: Buffer) => void, pump: () => boolean, core: object): UserSide;
-  endUser(user: UserSide, graceMs: number): void;
-  flushUser(user: UserSide, pump: () => boolean): void;
-}
-
-const core = module.exports as object;
+/** What `mitos:core` gives: there once this module has run. */
+const core = (): object => module.exports as object;
 
 /** Starts this process as a context. `text` is the source of this very module, `packed` the same as it came. */
 export function boot(text: string, packed: Buffer): void {
   const header = readExactly(HEADER);
   const config = jsonOf(Buffer.concat([header, readExactly(header.readUInt32BE(24))])) as ChildConfig;
-  const packedUser = readExactly(config.userBytes);
-  const sources = { core: text, user: brotliDecompressSync(packedUser).toString(), packedCore: packed, packedUser };
+  const sources = { core: text, packedCore: packed };
   closeStrayDescriptors();
   process.title = config.title;
   if (config.env) Object.assign(process.env, config.env);
@@ -98,12 +98,11 @@ function runWorkerContext({ config, port, sources }: ThreadData): void {
 
 /** Hop and user's side on this thread. `read` feeds the parent's stream while the loop stands still. */
 function runHere(config: ChildConfig, sources: Sources, read: (parent: Stream) => boolean): Hop {
-  const { createUser, endUser } = evaluate(sources.user, core) as UserModule;
   const leave = (graceMs: number): void => {
     dieOnExit();
     endUser(user, graceMs);
   };
-  const hop = new Hop(config, sources, core, {
+  const hop = new Hop(config, sources, core(), {
     deliver: (frame) => user.endpoint.receive(frame),
     onOrphan: () => leave(0),
     onShutdown: leave,
@@ -113,7 +112,7 @@ function runHere(config: ChildConfig, sources: Sources, read: (parent: Stream) =
     if (parent) parent.flush();
     return parent !== undefined && read(parent);
   };
-  const user = createUser(config, (frame) => hop.router.route(frame, undefined), pump, core);
+  const user = createUser(config, (frame) => hop.router.route(frame, undefined), pump, core());
   self.hop = hop;
   self.user = user;
   process.on('exit', () => {
@@ -130,7 +129,6 @@ function bootThreaded(config: ChildConfig, sources: Sources): void {
     process.stderr.write(`mitos: the I/O thread failed: ${error.stack || error}\n`);
     process.exit(70);
   });
-  const { createUser, endUser, flushUser } = evaluate(sources.user, core) as UserModule;
   const link = new FrameLink(
     port,
     cells,
@@ -141,10 +139,11 @@ function bootThreaded(config: ChildConfig, sources: Sources): void {
     },
   );
   addShortcut(link, cells, config.ancestors);
-  const user = createUser(config, (frame) => link.send(frame), pumpOf(link, Infinity), core);
+  const user = createUser(config, (frame) => link.send(frame), pumpOf(link, Infinity), core());
   self.user = user;
   process.on('exit', () => flushUser(user, pumpOf(link, 250)));
-  for (const frame of first.own) user.endpoint.receive(frame);
+  // As if they had come through the link: what comes while one of them blocks stays behind the others.
+  link.take(Buffer.concat(first.own));
 }
 
 /**
@@ -165,7 +164,7 @@ function runIo({ config, port, cells, sources, bundles, first }: ThreadData): vo
     link.notify({ graceMs });
     setTimeout(die, untilMs);
   };
-  const hop = new Hop(config, sources, core, {
+  const hop = new Hop(config, sources, core(), {
     deliver: (frame) => link.send(frame),
     onOrphan: () => end(0, 500),
     onShutdown: (graceMs) => end(graceMs, graceMs + 200),

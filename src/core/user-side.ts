@@ -12,10 +12,14 @@ import { Importer, type ModuleAnswer } from './importer.ts';
 import { LiveValues } from './live.ts';
 import { type LogData, type LogLevel, LogLimiter, type LogSource } from './log.ts';
 import { type Dep, type ModuleDef, unpackModules } from './module-batch.ts';
+import { onRare, type Rare } from './rare.ts';
 import { fromReason } from './reason.ts';
 import { holds } from './route-table.ts';
 import type { TreeNotice } from './router.ts';
 import { authOf, type ContextId, dataOf, MASTER } from './wire.ts';
+
+/** The module of what few calls need, see `rare.ts`. */
+const EXTRA = 'mitos:extra';
 
 /** Everything in a context that user code can touch. */
 export class UserSide {
@@ -36,6 +40,12 @@ export class UserSide {
     const endpoint = new Endpoint(config.id, config.ancestors, config.limits, sendFrame);
     this.endpoint = endpoint;
     this.live = new LiveValues(endpoint);
+    onRare(() => {
+      const known = this.moduleAt(EXTRA);
+      const query = { from: 0, specifier: EXTRA, kind: 'require' };
+      const id = known === undefined ? this.takeAnswer(endpoint.requestSync(MASTER, GET_MODULE, query, pump)) : known;
+      return (this.importer.namespace(id as number) as { default: Rare }).default;
+    });
     this.importer = new Importer({
       core,
       request: (query) => endpoint.request(MASTER, GET_MODULE, query).then((reply) => this.#readAnswer(reply)),
@@ -57,7 +67,7 @@ export class UserSide {
   onTree(notice: TreeNotice): void {
     if (notice.kind !== 'gone') return;
     const reason = fromReason(notice.reason);
-    this.live.channels.onGone(notice, reason);
+    this.live.onGone(notice, reason);
     this.dispatcher.abortAll(reason, (caller) => holds(notice, caller));
   }
 

@@ -1,7 +1,4 @@
-/**
- * The user's side of a context as it is sent: bundled without what the core has. It is evaluated on the thread where user
- * code runs.
- */
+/** Starts and ends the user's side of a context, on the thread where user code runs. */
 import type { ChildConfig } from './config.ts';
 import { errorToText } from './error-text.ts';
 import { mitosError } from './errors.ts';
@@ -9,18 +6,9 @@ import { FLUSH } from './handles.ts';
 import { captureConsole } from './log.ts';
 import { UserSide } from './user-side.ts';
 
-export { Channels, Receiver, Sender } from './channel.ts';
-export { decode, encode, errorFromData, errorToData } from './codec.ts';
-export { starting } from './dispatcher.ts';
-export { Endpoint } from './endpoint.ts';
-export { CONTEXT, LiveValues } from './live.ts';
-export { LineSplitter } from './log.ts';
-export { KINDS } from './module-batch.ts';
-export { Secret } from './secret.ts';
-
 /** Makes the user's side of this thread, with its console and its late errors going to the master. */
 export function createUser(config: ChildConfig, sendFrame: (frame: Buffer) => void, pump: () => boolean, core: object): UserSide {
-  const user = new UserSide(config, sendFrame, pump, Object.assign({}, core, module.exports));
+  const user = new UserSide(config, sendFrame, pump, core);
   captureConsole((level, text) => user.log('console', level, text));
   const report = (what: string, error: unknown): void => {
     for (const line of `${what}: ${errorToText(error)}`.split('\n')) user.log('mitos', 'error', line);

@@ -76,11 +76,11 @@ export class Authentication {
       });
     }
     const count = this.#offered.size;
-    if (!count && (this.#takes('password') || this.#takes('keyboard-interactive'))) {
-      const message = `${host} asks for the password of ${user}, and no key can be tried instead`;
+    const tried = count ? `none of ${count} keys was accepted` : 'there was no key to try';
+    if (this.#takes('password') || this.#takes('keyboard-interactive')) {
+      const message = `${host} asks for the password of ${user}: ${tried}`;
       return new SshError('ERR_MITOS_PASSWORD_REQUIRED', message, { hint: 'set password, or identityFile', data });
     }
-    const tried = count ? `none of ${count} keys was accepted` : 'there was no key to try';
     return new SshError('ERR_MITOS_AUTH', `${host} does not let ${user} in: ${tried} (it takes ${asks})`, {
       hint: `see what "ssh -v ${this.#settings.name}" says`,
       data,

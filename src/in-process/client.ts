@@ -1,11 +1,11 @@
 /** Connections to ssh servers, through others if the configuration says so. */
 import { spawn } from 'node:child_process';
 import { connect as connectTcp } from 'node:net';
-import { Duplex } from 'node:stream';
-import { LineSplitter } from '../core/log.ts';
+import { Duplex, PassThrough } from 'node:stream';
+import { LineSplitter } from '../core/line-splitter.ts';
 import { Authentication, type Credentials } from './authentication.ts';
-import { HostKeyCheck, type HostKeyMode } from './host-key.ts';
 import type { Holdings } from './holdings.ts';
+import { HostKeyCheck, type HostKeyMode } from './host-key.ts';
 import { type HostQuery, type HostSettings, readSettings } from './ssh-config.ts';
 import { explainClientError, SshError } from './ssh-error.ts';
 import type { Client, ClientError, Ssh2 } from './ssh2.ts';
@@ -13,12 +13,14 @@ import type { Client, ClientError, Ssh2 } from './ssh2.ts';
 /** Most hosts to jump over. */
 const MAX_JUMPS = 8;
 const CONNECT_FAILED = 2;
+/** Time for the last words of a proxy command. */
+const DRAIN_MS = 100;
 
 /** What is the same for all hosts on a way. */
 export interface ClientContext {
   ssh2: Ssh2;
   holdings: Holdings;
-  hostKeys: HostKeyMode | undefined;
+  hostKeys: HostKeyMode;
   knownHosts: readonly string[] | undefined;
   passphrase: Buffer | undefined;
   /** Takes what programs print, and what is to be told. */
@@ -31,8 +33,6 @@ export interface ClientContext {
 export interface ClientTarget {
   query: HostQuery;
   password: Buffer | undefined;
-  isCompressed: boolean | undefined;
-  keepAlive: { intervalMs: number; timeoutMs: number } | undefined;
   /** Opens the TCP connection elsewhere, instead of what the configuration says. */
   dial: ((host: string, port: number) => Duplex) | undefined;
 }
@@ -54,6 +54,8 @@ export async function connectClient(target: ClientTarget, context: ClientContext
   const check = await HostKeyCheck.of(settings, context.hostKeys);
   const socket = await openSocket(target, settings, context, depth);
   socket.on('error', () => {});
+  // ssh2 leaves the other half open, and would wait for good.
+  socket.on('end', () => socket.destroy());
   const client = await logIn(target, settings, context, socket, check);
   return { client, socket, settings };
 }
@@ -81,7 +83,7 @@ async function jump(list: string, target: ClientTarget, settings: HostSettings, 
   const { sshPath, configFile } = target.query;
   // What was asked for is meant for the last host: its user, its key and above all its password are nothing to those on the way.
   const query: HostQuery = { name, username, port, sshPath, configFile, jump: hosts.length ? hosts.join(',') : undefined };
-  const on = { query, password: undefined, isCompressed: undefined, keepAlive: target.keepAlive, dial: undefined };
+  const on: ClientTarget = { query, password: undefined, dial: undefined };
   try {
     const { client } = await connectClient(on, context, depth + 1);
     return await new Promise<Duplex>((resolve, reject) => {
@@ -102,7 +104,8 @@ async function jump(list: string, target: ClientTarget, settings: HostSettings, 
 
 /** Reads `[user@]host[:port]` or `ssh://[user@]host[:port]`. */
 function jumpHost(text: string): { username: string | undefined; name: string; port: number | undefined } {
-  const [, username, bracketed, plain, port] = /^(?:ssh:\/\/)?(?:(.+)@)?(?:\[(.+?)\]|([^:]+|.*:.*:.*?))(?::(\d+))?$/.exec(text.trim()) ?? [];
+  const [, username, bracketed, plain, port] =
+    /^(?:ssh:\/\/)?(?:(.+)@)?(?:\[(.+?)\]|([^:]+|.*:.*:.*?))(?::(\d+))?$/.exec(text.trim()) ?? [];
   return { username, name: bracketed ?? plain ?? text, port: port === undefined ? undefined : Number(port) };
 }
 
@@ -111,9 +114,17 @@ function pipeThrough(command: string, { holdings, say }: ClientContext): Duplex 
   const child = spawn(process.env['SHELL'] || '/bin/sh', ['-c', `exec ${command}`], { stdio: 'pipe', detached: true });
   const lines = new LineSplitter(8192, say);
   child.stderr.on('data', (chunk: Buffer) => lines.push(chunk));
-  child.stderr.on('end', () => lines.end());
-  const socket = Duplex.from({ readable: child.stdout, writable: child.stdin });
-  child.on('error', (error) => socket.destroy(error));
+  // Its end is the end of the connection, once it has been heard out.
+  const output = child.stdout.pipe(new PassThrough(), { end: false });
+  // That it takes no more says less than how it ends.
+  const input = new PassThrough();
+  child.stdin.on('error', () => {});
+  input.pipe(child.stdin);
+  const socket = Duplex.from({ readable: output, writable: input });
+  const end = (): void => {
+    lines.end();
+    output.end();
+  };
   let isRunning = true;
   const kill = (): void => {
     if (!isRunning) return;
@@ -124,19 +135,20 @@ function pipeThrough(command: string, { holdings, say }: ClientContext): Duplex 
       // nothing of it is left
     }
   };
-  // What it started goes with it.
-  child.on('exit', kill);
+  child.on('error', (error) => socket.destroy(error));
+  child.on('close', end);
+  child.on('exit', () => {
+    // What it started goes with it; what has left its group may hold the outputs.
+    kill();
+    const timer = setTimeout(end, DRAIN_MS);
+    child.on('close', () => clearTimeout(timer));
+    holdings.add(() => clearTimeout(timer));
+  });
   holdings.add(kill);
   return socket;
 }
 
-function logIn(
-  target: ClientTarget,
-  settings: HostSettings,
-  context: ClientContext,
-  socket: Duplex,
-  check: HostKeyCheck,
-): Promise<Client> {
+function logIn(target: ClientTarget, settings: HostSettings, context: ClientContext, socket: Duplex, check: HostKeyCheck): Promise<Client> {
   const { ssh2, holdings, debug } = context;
   const credentials: Credentials = { password: target.password, passphrase: context.passphrase };
   const authentication = new Authentication(ssh2, settings, credentials);
@@ -164,10 +176,11 @@ function logIn(
       sock: socket,
       username: settings.user,
       readyTimeout: settings.connectTimeoutMs ?? 0,
-      ...keepAliveOf(target, settings),
+      keepaliveInterval: settings.aliveIntervalMs,
+      keepaliveCountMax: settings.aliveCountMax,
       algorithms: {
         serverHostKey: check.algorithms,
-        compress: (target.isCompressed ?? settings.isCompressed) ? ['zlib@openssh.com', 'zlib', 'none'] : ['none', 'zlib@openssh.com'],
+        compress: settings.isCompressed ? ['zlib@openssh.com', 'zlib', 'none'] : ['none', 'zlib@openssh.com'],
       },
       hostVerifier: (key) => {
         shown = key;
@@ -178,14 +191,6 @@ function logIn(
       debug,
     });
   });
-}
-
-function keepAliveOf({ keepAlive }: ClientTarget, settings: HostSettings): { keepaliveInterval: number; keepaliveCountMax: number } {
-  if (settings.aliveIntervalMs || !keepAlive) {
-    return { keepaliveInterval: settings.aliveIntervalMs, keepaliveCountMax: settings.aliveCountMax };
-  }
-  const { intervalMs, timeoutMs } = keepAlive;
-  return { keepaliveInterval: intervalMs, keepaliveCountMax: Math.max(1, Math.round(timeoutMs / intervalMs)) };
 }
 
 /** Says goodbye, as far as that can be had at once, and closes the socket. */

@@ -37,8 +37,7 @@ export class HostKeyCheck {
   }
 
   /** Reads what is known of the host. */
-  static async of(settings: HostSettings, asked: HostKeyMode | undefined): Promise<HostKeyCheck> {
-    const mode = asked ?? (settings.strictness === 'accept-new' ? 'accept-new' : 'enforce');
+  static async of(settings: HostSettings, mode: HostKeyMode): Promise<HostKeyCheck> {
     const known = await readKnownHost([...settings.userKnownHosts, ...settings.globalKnownHosts], nameOf(settings));
     const revoked = settings.revokedKeys === undefined ? '' : await readFile(settings.revokedKeys, 'latin1');
     if (revoked.startsWith('SSHKRL\n')) {

@@ -12,13 +12,13 @@ import type { Method } from '../parent/connector.ts';
 import { firstStage } from '../parent/first-stage.ts';
 import { shellWords } from '../parent/quote.ts';
 import { retrying } from '../parent/retrying-link.ts';
+import { checkName, type SshOrderOptions } from '../parent/ssh-arguments.ts';
 import { createStageLink, newMarker } from '../parent/stage-link.ts';
 import { nodeCommand } from '../parent/start.ts';
 import { ChannelTransport } from './channel-transport.ts';
 import { type ClientTarget, type Connected, connectClient } from './client.ts';
 import { Holdings } from './holdings.ts';
-import type { HostKeyMode } from './host-key.ts';
-import { checkName, tilde } from './ssh-config.ts';
+import { tilde } from './ssh-config.ts';
 import { SshError } from './ssh-error.ts';
 import { type Channel, type ClientError, loadSsh2 } from './ssh2.ts';
 
@@ -29,28 +29,13 @@ export interface InProcessHost {
 }
 
 /** Options of an order, as they arrive. */
-interface Options {
-  hostname: string;
-  port?: number;
-  username?: string;
-  identityFile?: string | string[];
-  identitiesOnly?: boolean;
-  password?: Buffer;
-  passphrase?: Buffer;
-  hostKeys?: HostKeyMode;
-  knownHosts?: string | string[];
-  sshPath?: string;
-  sshArgs?: string[];
-  configFile?: string;
-  compression?: boolean;
-  debugLevel?: number;
-  retries?: number;
-  through?: ContextId;
-}
+type Options = SshOrderOptions & { through?: ContextId };
 
 /** Time for what is still to be read when the connection has gone. */
 const DRAIN_MS = 100;
 const RETRIES = 4;
+/** The first pause before another attempt: from this to three times as long, so that those that were refused together part. They double. */
+const PAUSE_MS = 100;
 
 /** The method, for a master whose hop is on its own thread. */
 export function createInProcessSsh(host: InProcessHost): Method {
@@ -62,9 +47,9 @@ export function createInProcessSsh(host: InProcessHost): Method {
       return retrying(
         () => startSession(order, config, hop, host),
         ({ number, status }) => {
-          const isPassing = status.error instanceof SshError && status.error.isPassing;
-          // So that those that were refused together do not come again together.
-          return isPassing && number <= retries ? (0.5 + Math.random()) * 200 * 2 ** (number - 1) : undefined;
+          const isTransient = status.error instanceof SshError && status.error.data?.['transient'] === true;
+          if (!isTransient || number > retries) return undefined;
+          return PAUSE_MS * (1 + 2 * Math.random()) * 2 ** Math.min(number - 1, 6);
         },
         hop.clock,
       );
@@ -127,14 +112,14 @@ function startSession(order: ConnectOrder, config: ChildConfig, hop: Hop, host: 
   };
   // Whoever starts a child takes what it says only afterwards.
   void Promise.resolve()
-    .then(() => connect(targetOf(options, order, host), options, holdings, say))
+    .then(() => connect(targetOf(options, config, host), options, holdings, say))
     .then((connected) => execute(connected, shellWords(stage)).then((channel) => use(connected, channel)))
     .catch((error: Error) => end(error instanceof SshError ? error : new SshError('ERR_MITOS_TRANSPORT_EXIT', error.message)));
   return link;
 }
 
 async function connect(target: ClientTarget, options: Options, holdings: Holdings, say: (line: string) => void): Promise<Connected> {
-  const { hostKeys, knownHosts, passphrase, debugLevel } = options;
+  const { hostKeys = 'enforce', knownHosts, passphrase, debugLevel } = options;
   return connectClient(target, {
     ssh2: await loadSsh2(),
     holdings,
@@ -146,24 +131,29 @@ async function connect(target: ClientTarget, options: Options, holdings: Holding
   });
 }
 
-function targetOf(options: Options, order: ConnectOrder, host: InProcessHost): ClientTarget {
-  const { hostname, port, username, identityFile = [], identitiesOnly, sshPath, configFile, sshArgs, through } = options;
-  const { intervalMs = 15000, timeoutMs = 45000 } = order.options.keepAlive ?? {};
+function targetOf(options: Options, { keepAlive }: ChildConfig, host: InProcessHost): ClientTarget {
+  const { hostname, port, username, identityFile, identitiesOnly, sshPath, configFile, sshArgs, through } = options;
+  const { compression, connectTimeoutMs = 30000, password } = options;
   return {
     query: {
       name: hostname,
       port,
       username,
-      identityFiles: [identityFile].flat(),
+      identityFiles: identityFile === undefined ? [] : [identityFile].flat(),
       // A key that is named is meant; the server counts the others as failures.
-      isIdentitiesOnly: identitiesOnly ?? (options.identityFile === undefined ? undefined : true),
+      isIdentitiesOnly: identitiesOnly ?? (identityFile === undefined ? undefined : true),
       sshPath,
       configFile,
       sshArgs,
+      // What the other transport tells ssh.
+      settings: [
+        `Compression=${compression ? 'yes' : 'no'}`,
+        `ConnectTimeout=${Math.max(1, Math.ceil(connectTimeoutMs / 1000) - 1)}`,
+        `ServerAliveInterval=${Math.ceil(keepAlive.intervalMs / 1000)}`,
+        `ServerAliveCountMax=${Math.max(1, Math.round(keepAlive.timeoutMs / keepAlive.intervalMs))}`,
+      ],
     },
-    password: options.password,
-    isCompressed: options.compression,
-    keepAlive: order.options.keepAlive && { intervalMs, timeoutMs },
+    password,
     dial: through === undefined ? undefined : (name, at) => host.dial(through, name, at),
   };
 }

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { homedir, hostname, userInfo } from 'node:os';
+import { checkName } from '../parent/ssh-arguments.ts';
 import { SshError } from './ssh-error.ts';
 
 /** What is asked for. */
@@ -18,6 +19,8 @@ export interface HostQuery {
   sshPath?: string | undefined;
   configFile?: string | undefined;
   sshArgs?: readonly string[] | undefined;
+  /** Settings that count unless `sshArgs` says otherwise: `Name=value`. */
+  settings?: readonly string[] | undefined;
 }
 
 /** What is known of a host. */
@@ -34,8 +37,6 @@ export interface HostSettings {
   userKnownHosts: string[];
   globalKnownHosts: string[];
   revokedKeys: string | undefined;
-  /** `yes`, `ask`, `accept-new`, `no`, `off` or what else OpenSSH takes. */
-  strictness: string;
   hostKeyAlias: string | undefined;
   hostKeyAlgorithms: string[];
   isHashing: boolean;
@@ -58,18 +59,11 @@ userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2
 globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2
 `;
 
-/** Refuses what a program on the way could take for an option, or for two words. */
-export function checkName(what: string, value: string): void {
-  if (value === '' || value.startsWith('-') || /[\s\0-\x1f\x7f]/.test(value)) {
-    throw new TypeError(`${what} must be a name that does not begin with "-" and has no blanks, not ${JSON.stringify(value)}`);
-  }
-}
-
 /** Reads the configuration for a host. `say` is told what ssh prints beside. */
 export async function readSettings(query: HostQuery, signal: AbortSignal, say: (line: string) => void): Promise<HostSettings> {
-  checkName('The host', query.name);
+  checkName('hostname', query.name);
   if (query.username !== undefined) checkName('username', query.username);
-  const { sshPath = 'ssh', configFile, port, username, identityFiles = [], jump, sshArgs = [] } = query;
+  const { sshPath = 'ssh', configFile, port, username, identityFiles = [], jump, sshArgs = [], settings = [] } = query;
   const argv = ['-G'];
   if (configFile !== undefined) argv.push('-F', configFile);
   if (port !== undefined) argv.push('-p', String(port));
@@ -77,7 +71,8 @@ export async function readSettings(query: HostQuery, signal: AbortSignal, say: (
   if (jump !== undefined) argv.push('-J', jump);
   if (query.isIdentitiesOnly !== undefined) argv.push('-o', `IdentitiesOnly=${query.isIdentitiesOnly ? 'yes' : 'no'}`);
   for (const file of identityFiles) argv.push('-i', file);
-  const printed = await run(sshPath, [...argv, ...sshArgs, '--', query.name], signal, say);
+  argv.push(...sshArgs, ...settings.flatMap((setting) => ['-o', setting]), '--', query.name);
+  const printed = await run(sshPath, argv, signal, say);
   return settingsOf(query, printed ?? withoutSsh(query));
 }
 
@@ -101,10 +96,12 @@ function run(program: string, argv: string[], signal: AbortSignal, say: (line: s
   });
 }
 
-function withoutSsh({ identityFiles = [], isIdentitiesOnly, jump }: HostQuery): string {
-  const given = identityFiles.map((file) => `identityfile ${file}\n`).join('');
-  const rest = given ? DEFAULTS.replace(/^identityfile .*\n/gm, '') : DEFAULTS;
-  return `${given}${rest}identitiesonly ${isIdentitiesOnly ? 'yes' : 'no'}\n${jump === undefined ? '' : `proxyjump ${jump}\n`}`;
+function withoutSsh({ identityFiles = [], isIdentitiesOnly, jump, settings = [] }: HostQuery): string {
+  const given = identityFiles.map((file) => `identityfile ${file}`);
+  const rest = given.length ? DEFAULTS.replace(/^identityfile .*\n/gm, '') : DEFAULTS;
+  const others = settings.map((setting) => setting.replace(/^(\w+)=/, (_all, name: string) => `${name.toLowerCase()} `));
+  if (jump !== undefined) others.push(`proxyjump ${jump}`);
+  return [...given, rest, `identitiesonly ${isIdentitiesOnly ? 'yes' : 'no'}`, ...others].join('\n');
 }
 
 function settingsOf(query: HostQuery, printed: string): HostSettings {
@@ -136,7 +133,6 @@ function settingsOf(query: HostQuery, printed: string): HostSettings {
     userKnownHosts: paths(list('userknownhostsfile', ' ')),
     globalKnownHosts: paths(list('globalknownhostsfile', ' ')),
     revokedKeys: paths(list('revokedhostkeys', '\n'))[0],
-    strictness: one('stricthostkeychecking') ?? 'ask',
     hostKeyAlias: one('hostkeyalias'),
     hostKeyAlgorithms: list('hostkeyalgorithms', ','),
     isHashing: one('hashknownhosts') === 'yes',
@@ -158,7 +154,11 @@ function agentOf(configured: string | undefined, paths: (files: string[]) => str
 }
 
 /** A command for a shell: names that would mean something to it do not get there. */
-function proxyCommandOf(command: string, { host, name, user }: { host: string; name: string; user: string }, expand: (text: string) => string): string {
+function proxyCommandOf(
+  command: string,
+  { host, name, user }: { host: string; name: string; user: string },
+  expand: (text: string) => string,
+): string {
   const values = { '%h': host, '%n': name, '%r': user };
   for (const [token, value] of Object.entries(values)) {
     if (command.includes(token) && /[`"'$\\;&<>|(){}]/.test(value)) {
@@ -180,7 +180,10 @@ interface Names {
 /** Puts in what `%h` and its like stand for; see TOKENS in ssh_config(5). */
 function expander({ name, host, port, user, alias, jump }: Names): (text: string) => string {
   const here = hostname();
-  const digest = (): string => createHash('sha1').update(`${here}${host}${port}${user}${jump ?? ''}`).digest('hex');
+  const digest = (): string =>
+    createHash('sha1')
+      .update(`${here}${host}${port}${user}${jump ?? ''}`)
+      .digest('hex');
   const tokens: Record<string, string | (() => string)> = {
     '%': '%',
     C: digest,

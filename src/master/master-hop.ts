@@ -4,17 +4,15 @@ import type { ChildConfig } from '../core/config.ts';
 import { Hop, type Sources } from '../core/hop.ts';
 import { type IoThread, pumpOf, startIoThread } from '../core/io-thread.ts';
 import { FrameLink } from '../core/port-transport.ts';
-import { CORE, CORE_BROTLI, METHOD_BUNDLES, PARENT, PARENT_BROTLI, USER, USER_BROTLI } from '../generated/bundles.ts';
+import { CORE, CORE_BROTLI, METHOD_BUNDLES, PARENT, PARENT_BROTLI } from '../generated/bundles.ts';
 import { eitherSsh, type InProcessHost } from '../in-process/index.ts';
 import { METHODS } from '../methods/table.ts';
 import { Connector } from '../parent/connector.ts';
 
-/** The texts that make a context. */
+/** The text that makes a context. */
 export const SOURCES: Sources = {
   core: CORE,
-  user: USER,
   packedCore: Buffer.from(CORE_BROTLI, 'base64'),
-  packedUser: Buffer.from(USER_BROTLI, 'base64'),
 };
 
 /** What is sent to contexts on first need: the parent layer, and connection methods by their names. */

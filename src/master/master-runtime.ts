@@ -16,13 +16,14 @@ import type { Hop } from '../core/hop.ts';
 import { LiveValues } from '../core/live.ts';
 import { type LogData, type LogLevel, LogLimiter } from '../core/log.ts';
 import { toReason } from '../core/reason.ts';
-import { CONTROL, type ContextId, HEADER, jsonOf, srcOf } from '../core/wire.ts';
-import { API, DIAL, EXEC } from '../generated/bundles.ts';
+import '../core/whole.ts';
+import { CONTROL, type ContextId, HEADER, jsonOf, type Message, srcOf } from '../core/wire.ts';
+import { API, DIAL, EXEC, EXTRA } from '../generated/bundles.ts';
 import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
-import { ModuleGraph } from './module-graph.ts';
+import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
 import { startTrace, type Trace, type TraceSink } from './trace.ts';
 
@@ -65,13 +66,16 @@ export class MasterRuntime implements Runtime {
       this.#trace?.record('in', frame);
       this.endpoint.receive(frame);
     };
-    this.#hop = options.isThreaded ? createThreadedHop(config, deliver, (error) => this.#onCrash(error)) : createHop(config, deliver, { dial: (from, host, port) => this.#dial(from, host, port) });
+    this.#hop = options.isThreaded
+      ? createThreadedHop(config, deliver, (error) => this.#onCrash(error))
+      : createHop(config, deliver, { dial: (from, host, port) => this.#dial(from, host, port) });
     this.endpoint = new Endpoint(config.id, [], config.limits, (frame) => {
       this.#trace?.record('out', frame);
       this.#hop.send(frame);
     });
     this.live = new LiveValues(this.endpoint);
-    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules: { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL } } });
+    const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA } };
+    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
@@ -106,8 +110,8 @@ export class MasterRuntime implements Runtime {
     return name === 'mitos:dial' ? dialing : exec;
   }
 
-  sendModules(dst: ContextId, ref: string): void {
-    this.responder.send(dst, ref);
+  sendModules(dst: ContextId, ref: string, message?: Message): void {
+    this.responder.send(dst, ref, message);
   }
 
   #dial(from: ContextId, host: string, port: number): Duplex {
@@ -205,7 +209,7 @@ export class MasterRuntime implements Runtime {
     this.#isClosed = true;
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
-    this.live.channels.onGone({ ids: [], pages: [], all: true }, reason);
+    this.live.onGone({ ids: [], pages: [], all: true }, reason);
     await this.#hop.close();
     this.#trace?.close();
   }

@@ -20,6 +20,9 @@ import { readSource, Source } from './source.ts';
 import { mapStackText } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 
+/** The rare parts of the core, as a module. */
+export const EXTRA = 'mitos:extra';
+
 /** Options of a {@link ModuleGraph}. */
 export interface ModuleGraphOptions {
   /** What a served module gets when it imports `mitos`: a CommonJS text. */
@@ -147,8 +150,9 @@ export class ModuleGraph {
     const item = typeof from === 'number' ? this.#items[from] : undefined;
     const path = item?.source?.path;
     const shown = JSON.stringify(String(specifier).slice(0, 200));
-    const text =
-      item?.text && Object.hasOwn(this.#options.textModules ?? {}, specifier) ? this.#options.textModules?.[specifier] : undefined;
+    // The rare parts of the core are asked for by the core itself, which is no module.
+    const isOurs = (item?.text || specifier === EXTRA) && Object.hasOwn(this.#options.textModules ?? {}, specifier);
+    const text = isOurs ? this.#options.textModules?.[specifier] : undefined;
     if (text) {
       const { id } = this.#text(specifier, text.code);
       return { target: id, modules: this.closureOf(id) };
@@ -306,14 +310,7 @@ export class ModuleGraph {
 
   #build(item: Item): ModuleDef {
     const { id, source, text } = item;
-    if (text)
-      return {
-        id,
-        url: text.url,
-        kind: 'cjs',
-        code: text.code,
-        deps: text.url === HELPERS_SPECIFIER ? {} : { 'mitos:core': 'mitos:core' },
-      };
+    if (text) return { id, url: text.url, kind: 'cjs', code: text.code, deps: this.#textDeps(text.url) };
     if (!source) throw new ModuleError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot serve module ${id}: it has no source`);
     const def: ModuleDef = { id, url: source.url, kind: 'esm', code: '', deps: {} };
     if (item.form === 'facade') return this.#facade(item, def);
@@ -345,6 +342,13 @@ export class ModuleGraph {
     }
     if (item.patched) def.code = item.patched.code;
     return def;
+  }
+
+  /** What other modules of ours are made of; all of them make use of the rare parts of the core. */
+  #textDeps(url: string): Record<string, Dep> {
+    if (url === HELPERS_SPECIFIER) return {};
+    const extra = url === EXTRA ? undefined : this.#options.textModules?.[EXTRA];
+    return { 'mitos:core': 'mitos:core', ...(extra && { [EXTRA]: this.#text(EXTRA, extra.code).id }) };
   }
 
   #link(item: Item, def: ModuleDef, specifiers: readonly string[], requires: readonly string[]): void {

@@ -6,8 +6,8 @@ import type { ModuleQuery } from '../core/importer.ts';
 import { type Dep, type ModuleDef } from '../core/module-batch.ts';
 import { packModules } from '../core/module-pack.ts';
 import { holds, type IdSet } from '../core/route-table.ts';
-import { type ContextId, HEADER, jsonOf, NORMAL, replyToOf, srcOf } from '../core/wire.ts';
-import type { ModuleGraph } from './module-graph.ts';
+import { type ContextId, HEADER, jsonOf, MAX_FRAME_DATA, type Message, NORMAL, replyToOf, sizeOf, srcOf } from '../core/wire.ts';
+import { EXTRA, type ModuleGraph } from './module-graph.ts';
 
 /** What has been sent. */
 export interface ResponderStats {
@@ -31,6 +31,7 @@ export interface SentModule {
 interface Sent {
   ids: Set<number>;
   refs: Set<string>;
+  hasExtra: boolean;
   questions: number;
 }
 
@@ -60,13 +61,29 @@ export class Responder {
     endpoint.on(GET_BUNDLE, (message) => this.#onGetBundle(message));
   }
 
-  /** Sends `dst` what it lacks to run `ref`, in front of the call. */
-  send(dst: ContextId, ref: string): void {
+  /** Sends `dst` what it lacks to run `ref` and to read `message`, in front of it. */
+  send(dst: ContextId, ref: string, message?: Message): void {
     const sent = this.#sentTo(dst);
-    if (sent.refs.has(ref)) return;
+    const closure: ModuleDef[] = [];
+    if (!sent.hasExtra && message && needsExtra(message)) closure.push(...this.#extra(sent));
+    if (!sent.refs.has(ref)) closure.push(...this.#graph.closureOf(ref));
+    else if (!closure.length) return;
     sent.refs.add(ref);
-    const missing = this.#missing(dst, this.#graph.closureOf(ref));
-    if (missing.length) this.#endpoint.send(dst, LOAD, 0, this.#withHeader(this.#pack(dst, missing)));
+    const missing = this.#missing(dst, closure);
+    if (!missing.length) return;
+    const batch = this.#withHeader(this.#pack(dst, missing));
+    // What is larger than a frame can be put together there only with what comes first.
+    if (!sent.hasExtra && needsExtra(batch)) {
+      const extra = this.#missing(dst, this.#extra(sent));
+      if (extra.length) this.#endpoint.send(dst, LOAD, 0, this.#withHeader(this.#pack(dst, extra)));
+    }
+    this.#endpoint.send(dst, LOAD, 0, batch);
+  }
+
+  /** The modules of the rare parts of the core, on their way from now on. */
+  #extra(sent: Sent): readonly ModuleDef[] {
+    sent.hasExtra = true;
+    return this.#graph.closureOf(this.#graph.internalModule(EXTRA));
   }
 
   /** Forgets contexts that are gone. */
@@ -76,7 +93,7 @@ export class Responder {
 
   #sentTo(dst: ContextId): Sent {
     let sent = this.#sent.get(dst);
-    if (!sent) this.#sent.set(dst, (sent = { ids: new Set(), refs: new Set(), questions: 0 }));
+    if (!sent) this.#sent.set(dst, (sent = { ids: new Set(), refs: new Set(), hasExtra: false, questions: 0 }));
     return sent;
   }
 
@@ -107,7 +124,6 @@ export class Responder {
 
   /** Counts a question; refuses it when there have been too many. */
   #mayAsk(message: Buffer): boolean {
-    this.stats.requests++;
     if (++this.#sentTo(srcOf(message)).questions <= MAX_QUESTIONS) return true;
     this.#endpoint.refuse(
       message,
@@ -123,12 +139,15 @@ export class Responder {
       this.#endpoint.refuse(message, mitosError('ERR_MITOS_PROTOCOL', 'The question about a module cannot be read'));
       return;
     }
+    // That the rare parts of the core are needed says nothing of the program.
+    if (!('specifier' in query) || query.specifier !== EXTRA) this.stats.requests++;
     const { target, modules } = this.#graph.answer(query);
     this.#answer(message, target, modules);
   }
 
   #onIdentify(message: Buffer): void {
     if (!this.#mayAsk(message)) return;
+    this.stats.requests++;
     const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
     try {
       const ref = this.#graph.identifyAt(Number(module), Number(line), Number(column), String(text));
@@ -154,4 +173,14 @@ export class Responder {
     if (bundle) this.#endpoint.send(srcOf(message), replyToOf(message), 0, this.#withHeader(bundle));
     else this.#endpoint.refuse(message, mitosError('ERR_MITOS_MODULE_NOT_FOUND', 'No such bundle'));
   }
+}
+
+/** A type of value that only the rare parts of the core can read. */
+const RARE_TYPE = /"\$":"(?!(?:undefined|number|ref|object)")/;
+
+/** Whether who reads this message needs the rare parts of the core. */
+function needsExtra(message: Message): boolean {
+  return (
+    sizeOf(message) > HEADER + MAX_FRAME_DATA || (message.includes('"$":"', HEADER) && RARE_TYPE.test(message.toString('latin1', HEADER)))
+  );
 }

@@ -192,6 +192,5 @@ function configOf(options: RouterOptions): ChildConfig {
     isUnidirectional: options.unidirectional !== false,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     keepAlive: { intervalMs: 15000, timeoutMs: 45000, ...options.keepAlive },
-    userBytes: 0,
   };
 }

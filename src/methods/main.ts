@@ -5,11 +5,12 @@
 import type { Hop } from '../core/hop.ts';
 import { Connector } from '../parent/connector.ts';
 
-export { LineSplitter } from '../core/log.ts';
+export { LineSplitter } from '../core/line-splitter.ts';
 export { Dialogue } from '../parent/dialogue.ts';
 export { inheritedEnvironment } from '../parent/environment.ts';
 export { nodeCommand, startProcess } from '../parent/start.ts';
 export { shellWord, shellWords } from '../parent/quote.ts';
+export { newMarker } from '../parent/stage-link.ts';
 export { retrying } from '../parent/retrying-link.ts';
 
 /** Idempotent. */

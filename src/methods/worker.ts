@@ -4,7 +4,7 @@ import type { ChildConfig } from '../core/config.ts';
 import type { ConnectOrder } from '../core/connect-order.ts';
 import { type Hop, threadSource } from '../core/hop.ts';
 import type { LogSource } from '../core/log.ts';
-import { LineSplitter } from '../core/log.ts';
+import { LineSplitter } from '../core/line-splitter.ts';
 import { PortTransport } from '../core/port-transport.ts';
 import type { ChildLink, ExitStatus } from '../parent/child-link.ts';
 import type { Method } from '../parent/connector.ts';

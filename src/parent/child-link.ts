@@ -24,8 +24,8 @@ export interface ChildLink {
   readonly exited: Promise<ExitStatus>;
   /** Set by the owner: takes what the child prints, line by line. */
   onOutput: (source: LogSource, line: string) => void;
-  /** Set by the owner: a word of the first stage, or `asked-again` when a prompt came twice. */
-  onWord: (word: StageWord['word'] | 'asked-again', text: string) => void;
+  /** Set by the owner: a word of the first stage, or `asked` (with the question) when nobody can answer, `asked-again` when a prompt came twice. */
+  onWord: (word: StageWord['word'] | 'asked' | 'asked-again', text: string) => void;
   /** What came on the protocol's side before the protocol, for error texts. */
   noise(): string;
   /** Ends the child and what it started, at once. */

@@ -17,8 +17,8 @@ const DRAIN_MS = 100;
 export interface Talk {
   /** Types bytes into the program. */
   answer(bytes: Uint8Array): void;
-  /** The program did not accept what was typed. */
-  fail(): void;
+  /** The program did not accept what was typed, or asks what nobody can answer. */
+  fail(word: 'asked' | 'asked-again', question: string): void;
   /** Process id of the program. */
   pid: number | undefined;
 }
@@ -37,8 +37,13 @@ export interface LaunchPlan {
   /** Whether the child has no I/O thread to notice the end of its parent. */
   isThreadless: boolean;
   preamble: Buffer;
-  /** Runs the program on a terminal of its own, made by script(1); the protocol stays beside it. */
-  terminal?: boolean | undefined;
+  /**
+   * Runs the program on a terminal of its own, made by script(1); the protocol stays beside it. `stdin`: also its stdin is that terminal,
+   * and it leaves descriptors open. Nothing is written before the marker.
+   */
+  terminal?: boolean | 'stdin' | undefined;
+  /** What to put between the program's arguments and the first stage, within the word if it is one. */
+  inner?: readonly string[] | undefined;
   /** Questions that the program may ask on its stderr or its terminal. */
   converse?: ((talk: Talk) => Conversation) | undefined;
   /** Whether answers are typed into the program's stdin: then nothing is written there before the marker. */
@@ -49,21 +54,24 @@ const STDOUT_FD = 5;
 const WATCH_FD = 6;
 /** Where the protocol passes a terminal by. */
 const ASIDE_FD = 3;
+const ASIDE = `<&${ASIDE_FD} >&${ASIDE_FD} ${ASIDE_FD}>&-`;
+const FROM_ASIDE = ['sh', '-c', `exec "$@" ${ASIDE}`, 'sh'];
 
 /** Starts a process as `plan` says. Failures to start appear in `exited`. */
 export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
   const marker = newMarker();
   const { preamble, passesDescriptors, prefix } = plan;
   const hasWatch = passesDescriptors && plan.isThreadless;
-  const stage = firstStage({
+  const first = firstStage({
     marker,
     preambleBytes: preamble.length,
     node: plan.node,
     stdoutFd: passesDescriptors ? STDOUT_FD : undefined,
     watchFd: hasWatch ? WATCH_FD : undefined,
   });
+  const stage = [...(plan.inner || []), ...(plan.terminal === 'stdin' ? FROM_ASIDE : []), ...first];
   const full = [...prefix, ...(plan.asWord ? [shellWords(stage)] : stage)];
-  const [program, ...args] = plan.terminal ? onTerminal(full, plan.env) : full;
+  const [program, ...args] = plan.terminal ? onTerminal(full, plan) : full;
   const extra = passesDescriptors ? ['ignore', 'ignore', 'pipe'] : plan.terminal ? ['pipe'] : [];
   if (hasWatch) extra.push('pipe');
   const child = spawn(program as string, args, {
@@ -83,11 +91,11 @@ export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
 
 /**
  * The command that runs another on a terminal: its stderr and its dialogue are there, its stdin and stdout are the descriptor
- * beside it. The shell that script(1) starts must be a plain one.
+ * beside it, nothing typed is echoed. The shell that script(1) starts must be a plain one.
  */
-function onTerminal(argv: readonly string[], { SHELL }: NodeJS.ProcessEnv): string[] {
+function onTerminal(argv: readonly string[], { env: { SHELL }, terminal }: LaunchPlan): string[] {
   const shell = SHELL === undefined ? 'unset SHELL' : `SHELL=${shellWord(SHELL)}`;
-  return ['script', '-qefc', `${shell};exec ${shellWords(argv)} <&${ASIDE_FD} >&${ASIDE_FD} ${ASIDE_FD}>&-`, '/dev/null'];
+  return ['script', '-qefc', `stty -echo;${shell};exec ${shellWords(argv)} ${terminal === 'stdin' ? '' : ASIDE}`, '/dev/null'];
 }
 
 function linkTo(child: ChildProcess, plan: LaunchPlan, marker: string, maxLineBytes: number, argv: readonly string[]): ChildLink {
@@ -104,7 +112,7 @@ function linkTo(child: ChildProcess, plan: LaunchPlan, marker: string, maxLineBy
     inner: new SocketTransport(aside || stdout, aside || stdin),
     marker,
     preamble: plan.preamble,
-    isBlind: !plan.isTyped,
+    isBlind: !(plan.isTyped || aside),
     argv,
     exited: exitOf(child, outputs).then((status) => {
       if (watch) watch.destroy();
@@ -119,8 +127,8 @@ function linkTo(child: ChildProcess, plan: LaunchPlan, marker: string, maxLineBy
   if (plan.converse) {
     link.conversation = plan.converse({
       // On a pipe, a program that asks there is answered there.
-      answer: (bytes) => (plan.isTyped ? stdin : stderr).write(bytes),
-      fail: () => link.onWord('asked-again', ''),
+      answer: (bytes) => (plan.isTyped || aside ? stdin : stderr).write(bytes),
+      fail: (word, question) => link.onWord(word, question),
       pid: child.pid,
     });
   }

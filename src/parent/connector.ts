@@ -98,13 +98,13 @@ export class Connector implements ParentLayer {
     if (link.isBlind) this.#greet(child, config);
   }
 
-  /** Writes preamble, greeting and user's side; everything that waits for the child follows in the same write. */
+  /** Writes preamble and greeting; everything that waits for the child follows in the same write. */
   #greet({ order, stream, link }: Child, config: ChildConfig): void {
-    const { config: own, sources } = this.#hop;
+    const own = this.#hop.config;
     const { preamble } = link;
     const greet = (firstBytes: number): Buffer => {
       const greeting = jsonFrame(CONTROL, order.id, own.id, HELLO, 0, { ...config, firstBytes });
-      return Buffer.concat([preamble as Uint8Array, greeting, sources.packedUser]);
+      return Buffer.concat([preamble as Uint8Array, greeting]);
     };
     stream.attach(link.transport, preamble && greet);
   }
@@ -116,6 +116,8 @@ export class Connector implements ParentLayer {
       this.#hop.router.route(jsonFrame(NORMAL, 0, this.#hop.config.id, LOG, 0, data), undefined);
     });
     link.onOutput = (source: LogSource, text) => {
+      // A terminal has blank lines; of a child that ends itself su and others say that it was killed.
+      if (child.pending ? !text : text === 'Killed' && (child.reason || child.stream.hasEnded)) return;
       progress.lines.push(text);
       if (progress.lines.length > 100) progress.lines.shift();
       limiter.push({ id: order.id, source, level: source === 'stdout' ? 'info' : 'warn', text });
@@ -124,7 +126,10 @@ export class Connector implements ParentLayer {
       progress.stage = word === 'ok' ? 'node' : word;
       progress.node = text;
       if (word === 'ok' && !link.isBlind) this.#greet(child, config);
-      if (word === 'asked-again') this.#end(child, connectFailure(progress, { exitCode: null, signal: null }, link));
+      if (word === 'asked' || word === 'asked-again') {
+        const method = this.#methodOf(order);
+        this.#end(child, connectFailure(progress, { exitCode: null, signal: null }, link, undefined, method));
+      }
     };
     void link.exited.then((status) => this.#onExit(child, status));
   }
@@ -234,7 +239,6 @@ export class Connector implements ParentLayer {
       keepAlive: { ...own.keepAlive, ...keepAlive },
       env,
       cwd,
-      userBytes: this.#hop.sources.packedUser.length,
     };
   }
 }

@@ -10,8 +10,8 @@ import type { Conversation } from './stage-link.ts';
 export interface Prompt {
   /** What the program prints; best something that nobody could guess. */
   expect: string;
-  /** What is typed then, with a line break. Once: asked again, the dialogue has failed. */
-  send: Uint8Array;
+  /** What is typed then, with a line break. Once: asked again, the dialogue has failed. Without it, it has failed at once: nobody can answer. */
+  send?: Uint8Array | undefined;
   /** Takes `expect` only as a line of its own and the last thing that was printed: for a prompt that is not unguessable. */
   isLast?: boolean | undefined;
 }
@@ -27,6 +27,8 @@ export class Dialogue implements Conversation {
   readonly #prompts: Entry[];
   readonly #talk: Talk;
   #tail: Buffer = Buffer.alloc(0);
+  /** Whether what comes next begins a line. */
+  #isFresh = true;
   #isOver = false;
 
   constructor(prompts: readonly Prompt[], talk: Talk) {
@@ -41,15 +43,18 @@ export class Dialogue implements Conversation {
     if (this.#isOver) return bytes;
     const out: Buffer[] = [];
     for (;;) {
-      const found = this.#find(bytes);
+      const found = this.#isOver ? undefined : this.#find(bytes);
       if (!found) break;
       out.push(bytes.subarray(0, found.at));
       bytes = bytes.subarray(found.at + found.entry.expect.length);
+      this.#isFresh = true;
       this.#answer(found.entry);
     }
     const keep = this.#partial(bytes);
     this.#tail = bytes.subarray(bytes.length - keep);
-    out.push(bytes.subarray(0, bytes.length - keep));
+    const rest = bytes.subarray(0, bytes.length - keep);
+    if (rest.length) this.#isFresh = rest[rest.length - 1] === 10;
+    out.push(rest);
     return Buffer.concat(out);
   }
 
@@ -63,19 +68,23 @@ export class Dialogue implements Conversation {
       const { expect, prompt } = entry;
       const at = prompt.isLast ? bytes.length - expect.length : bytes.indexOf(expect);
       if (at < 0) continue;
-      if (!prompt.isLast || (bytes.subarray(at).equals(expect) && (!at || bytes[at - 1] === 10))) return { at, entry };
+      const isLine = at ? bytes[at - 1] === 10 : this.#isFresh;
+      if (!prompt.isLast || (isLine && bytes.subarray(at).equals(expect))) return { at, entry };
     }
     return undefined;
   }
 
   #answer(entry: Entry): void {
-    if (entry.isAnswered) {
+    const { send, expect } = entry.prompt;
+    if (entry.isAnswered || !send) {
       this.end();
-      this.#talk.fail();
+      this.#talk.fail(send ? 'asked-again' : 'asked', expect);
       return;
     }
     entry.isAnswered = true;
-    this.#talk.answer(Buffer.concat([entry.prompt.send, Buffer.from('\n')]));
+    // No copy is made: what is sent is overwritten some day.
+    this.#talk.answer(send);
+    this.#talk.answer(Buffer.from('\n'));
   }
 
   /** How many bytes at the end could be the beginning of a prompt. */

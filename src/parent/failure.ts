@@ -8,11 +8,11 @@ import { OLDEST_NODE } from './first-stage.ts';
 export interface Progress {
   name: string;
   method: string;
-  /** `start`: nothing heard; `node`: the first stage has found a Node; `none`: it has found none; `old`: it is too old; `asked-again`: a prompt came twice. */
-  stage: 'start' | 'asked-again' | 'node' | 'none' | 'old';
+  /** `start`: nothing heard; `node`: the first stage has found a Node; `none`: it has found none; `old`: it is too old; `asked`: it asks what nobody can answer; `asked-again`: a prompt came twice. */
+  stage: 'start' | 'asked' | 'asked-again' | 'node' | 'none' | 'old';
   startedAt: number;
   now(): number;
-  /** What the first stage said about Node. */
+  /** What the first stage said about Node; at `asked` the question. */
   node: string | undefined;
   /** The last lines that were printed. */
   lines: string[];
@@ -34,8 +34,10 @@ export function isShortage(code: unknown): boolean {
 
 /** The error for a child that did not come up. */
 export function connectFailure(progress: Progress, status: ExitStatus, link: ChildLink, timeoutMs?: number, method?: Method): MitosError {
+  const { lines } = progress;
+  lines.push(...link.noise().split('\n'));
   const failure = (method?.explain && method.explain(progress, status)) || explain(progress, status, timeoutMs);
-  const stderr = [...progress.lines, ...link.noise().split('\n')].filter((line) => line.trim()).slice(-20);
+  const stderr = lines.filter((line) => line.trim()).slice(-20);
   const last = stderr.length ? `; last output: ${JSON.stringify(stderr.slice(-3).join('\n'))}` : '';
   const { code, message, hint } = failure;
   return mitosError(code, `Cannot connect "${progress.name}" via ${progress.method}: ${message}${last}`, {
@@ -66,7 +68,11 @@ function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Fa
     return {
       code: isShortage((error as NodeJS.ErrnoException).code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT',
       message: `cannot start the process (${error.message})`,
+      hint: /ENOENT/.test(error.message) ? 'is that program installed there?' : undefined,
     };
+  }
+  if (stage === 'asked') {
+    return { code: 'ERR_MITOS_PASSWORD_REQUIRED', message: `it asks "${node}"`, hint: 'give the option password' };
   }
   if (stage === 'asked-again') {
     return {
@@ -98,6 +104,7 @@ function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Fa
 
 const WAITED = {
   start: 'the first stage has not answered',
+  asked: 'it asks for something',
   'asked-again': 'the password was not accepted',
   node: 'Node was started and has not answered',
   none: 'no Node found',

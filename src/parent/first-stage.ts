@@ -6,7 +6,8 @@
  *    found, or the marker, `none` and what the machine is. Whatever came before the marker is noise.
  * 2. It puts the protocol on descriptors 3 and 4, where processes that the child starts do not inherit it, `/dev/null` on 0,
  *    the program's own output on 1 and 2, and becomes that Node.
- * 3. Node says `old` and its version if it is too old, else reads exactly the bytes of the preamble and evaluates them.
+ * 3. Node reads exactly the bytes of the preamble and evaluates them. One that is too old runs the next Node that was found, and
+ *    stays around it; without another it says `old` and its version.
  *
  * Everything here can be seen by every user of the machine: nothing but this goes on a command line.
  */
@@ -28,32 +29,36 @@ export interface FirstStageOptions {
 /** The oldest Node that can run the core. */
 export const OLDEST_NODE: readonly [number, number] = [12, 22];
 
-/** Where to look for a Node beside PATH; newest last within a folder, so the last match that can be run is taken. */
-const PLACES =
-  '~/.nvm/versions/node/*/bin ~/.local/share/fnm/node-versions/*/installation/bin ~/.volta/bin ~/.asdf/shims ~/.local/share/mise/shims ~/n/bin /usr/local/bin /opt/node*/bin /snap/bin';
+/**
+ * Where to look for a Node beside PATH, worst first; within a folder the newest comes last: snap, /opt (Homebrew, archives), n, volta;
+ * fnm and mise; asdf and nvm. Patterns are as narrow as they can be short: a home may hold a million files.
+ */
+export const PLACES: string =
+  '/snap/bin /opt/*/bin /usr/local/bin ~/n/bin ~/.volta/bin ~/.local/share/[fm]*[me]/*/*/*/bin ~/.[an][sv]*/*/*/*/bin';
 
 /** The arguments of the program that gives a shell: `sh -c …`. */
 export function firstStage(options: FirstStageOptions): string[] {
   const { marker, preambleBytes, node, stdoutFd, watchFd } = options;
-  const output = stdoutFd === undefined ? '1>&2' : `1>&${stdoutFd} ${stdoutFd}>&-`;
+  const output = stdoutFd === undefined ? '>&2' : `>&${stdoutFd} ${stdoutFd}>&-`;
   const watch = watchFd === undefined ? '' : `(read x<&${watchFd};sleep 1;kill -9 0)>/dev/null 2>&1 ${stdoutFd}>&- &`;
   const close = watchFd === undefined ? '' : ` ${watchFd}<&-`;
-  const search = node
-    ? ''
-    : `for n in \`command -v node nodejs\` ${PLACES};do [ -d $n ]&&n=$n/node;[ -x $n ]&&{ set -- $n;[ $n = \${n#~} ]&&break;};done;`;
+  const find =
+    `for n in ${PLACES};do [ -x $n/node ]&&set $n/node $@;done;command -v node&&set node $@;` +
+    '[ "$1" ]||exec echo $0 none `uname -sm`;';
   const script =
-    `j=$1;shift;${search}[ "$1" ]||{ echo $0 none \`uname -sm\`;exit;};echo $0 ok $*;${watch}` +
-    `exec "$@" -e "$j" 3<&0 4>&1 0</dev/null ${output}${close}`;
+    `j=$1;shift;${node ? '' : find}echo $0 ok ${node ? '$*' : '$1'};${watch}` +
+    `exec ${node ? '"$@" -e "$j"' : '$1 -e "$j" $@'} 3<&0 4>&1 </dev/null ${output}${close}`;
   return ['sh', '-c', script, marker, readerFor(preambleBytes), ...(node || [])];
 }
 
-/** The JavaScript that Node is started with. */
+/** The JavaScript that Node is started with. Its arguments are the Nodes that were found: one that is too old hands over to the next. */
 function readerFor(preambleBytes: number): string {
   const [major, minor] = OLDEST_NODE;
   return (
-    `var q=require,f=q("fs"),p=process,v=p.versions.node.split("."),n=${preambleBytes},b=Buffer.alloc(n),o=0,m={};` +
-    `if(+v[0]+v[1]/100<${major + minor / 100})p.exit(f.writeSync(4,"old "+p.version+"\\n"));` +
-    `for(;o<n;)try{o+=f.readSync(3,b,o,n-o)||p.exit(1)}catch(e){e.code=="EAGAIN"||p.exit(2)}` +
+    `var q=require,f=q("fs"),p=process,v=p.version.split(/\\D/),n=${preambleBytes},a=p.argv.splice(1),b=Buffer.alloc(n),o=0,m={};` +
+    `if(a.shift(),+v[1]+v[2]/100<${major + minor / 100})p.exit(a[0]?q("child_process").spawnSync(a[0],p.execArgv.concat(a),` +
+    `{stdio:[0,1,2,3,4]}).status:f.writeSync(4,"old "+p.version+"\\n"));` +
+    `for(;o<n;)try{o+=f.readSync(3,b,o,n-o)||p.exit(1)}catch(e){/EAG/.test(e)||p.exit(2)}` +
     `v=q("zlib").brotliDecompressSync(b)+"";new Function("module","require",v)(m,q);m.exports.boot(v,b)`
   );
 }

@@ -17,12 +17,14 @@ export class MarkerTransport implements Transport {
   readonly #inner: Transport;
   readonly #marker: string;
   readonly #onWord: (said: StageWord) => void;
+  readonly #onNoise: (chunk: Buffer) => void;
   #state: 'noise' | 'first' | 'open' = 'noise';
 
-  constructor(inner: Transport, marker: string, onWord: (said: StageWord) => void) {
+  constructor(inner: Transport, marker: string, onWord: (said: StageWord) => void, onNoise: (chunk: Buffer) => void) {
     this.#inner = inner;
     this.#marker = marker;
     this.#onWord = onWord;
+    this.#onNoise = onNoise;
     inner.onData = (chunk) => this.#take(chunk);
     inner.onDrain = () => this.onDrain();
     inner.onClose = (reason) => this.onClose(reason);
@@ -50,15 +52,16 @@ export class MarkerTransport implements Transport {
       return;
     }
     const bytes = Buffer.concat([this.noise, chunk]);
-    if (this.#state === 'noise') this.#seekMarker(bytes);
+    if (this.#state === 'noise') this.#seekMarker(bytes, chunk);
     else this.#seekFrame(bytes);
   }
 
-  #seekMarker(bytes: Buffer): void {
+  #seekMarker(bytes: Buffer, chunk: Buffer): void {
     const at = bytes.indexOf(`${this.#marker} `);
     const end = at < 0 ? -1 : bytes.indexOf(10, at);
     if (end < 0) {
       this.noise = at < 0 ? bytes.subarray(-KEEP) : bytes.subarray(at);
+      this.#onNoise(chunk);
       return;
     }
     const [word, ...rest] = bytes

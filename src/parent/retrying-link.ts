@@ -4,6 +4,8 @@ import type { LogSource } from '../core/log.ts';
 import type { Transport } from '../core/transport.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
 
+const HOLD_MS = 2 ** 30;
+
 /** An attempt that has failed. */
 export interface Attempt {
   /** 1 for the first. */
@@ -61,6 +63,8 @@ export function retrying(
   let number = 1;
   let current = start(1);
   let timer: unknown;
+  // The clock's timers let the process end, an attempt that is still to come does not.
+  let hold: NodeJS.Timeout | undefined;
   let isKilled = false;
   let settle: (status: ExitStatus) => void = () => {};
   const adopt = (link: ChildLink): void => {
@@ -81,10 +85,14 @@ export function retrying(
       if (delay === undefined) {
         settle(status);
         if (transport.written) transport.onClose(undefined);
-      } else timer = clock.setTimeout(() => again(status), delay);
+      } else {
+        hold = setInterval(() => {}, HOLD_MS);
+        timer = clock.setTimeout(() => again(status), delay);
+      }
     });
   };
   const again = (status: ExitStatus): void => {
+    clearInterval(hold);
     try {
       adopt(start(++number));
     } catch (error) {
@@ -105,6 +113,7 @@ export function retrying(
     kill: () => {
       isKilled = true;
       clock.clearTimeout(timer);
+      clearInterval(hold);
       current.kill();
       // Between two attempts there is nobody to end.
       void current.exited.then(settle);

@@ -1,6 +1,7 @@
 /** A child behind a first stage, whatever carries the bytes: a process, or a channel of an ssh connection. */
 import { randomBytes } from 'crypto';
-import { LineSplitter, type LogSource } from '../core/log.ts';
+import { LineSplitter } from '../core/line-splitter.ts';
+import type { LogSource } from '../core/log.ts';
 import type { Transport } from '../core/transport.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
 import { MarkerTransport } from './marker-transport.ts';
@@ -40,10 +41,16 @@ export function newMarker(): string {
 
 /** Joins the parts. */
 export function createStageLink({ inner, marker, ...parts }: LinkParts): StageLink {
-  const transport = new MarkerTransport(inner, marker, ({ word, text }) => {
-    if (link.conversation) link.conversation.end();
-    link.onWord(word, text);
-  });
+  const transport = new MarkerTransport(
+    inner,
+    marker,
+    ({ word, text }) => {
+      if (link.conversation) link.conversation.end();
+      link.onWord(word, text);
+    },
+    // There are programs that ask on stdout.
+    (chunk) => link.conversation && link.conversation.take(chunk),
+  );
   const link: StageLink = {
     ...parts,
     transport,

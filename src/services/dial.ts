@@ -3,6 +3,7 @@ import { Socket } from 'net';
 import { connectCode } from '../core/connect-code.ts';
 import type { DialFlows, DialOrder, DialOutcome } from '../core/dial-order.ts';
 import { starting } from '../core/dispatcher.ts';
+import { MitosError } from '../core/errors.ts';
 import { copy } from './copy.ts';
 
 /**
@@ -13,14 +14,16 @@ import { copy } from './copy.ts';
 export function connect({ host, port, first }: DialOrder, { input, output }: DialFlows, signal?: AbortSignal): Promise<DialOutcome> {
   const socket = new Socket({ allowHalfOpen: true });
   const iterator = input[Symbol.asyncIterator]();
+  const outcome: DialOutcome = {};
   const onAbort = (): void => {
+    const reason = invocation && invocation.reason;
+    if (MitosError.is(reason)) outcome.failure = { code: reason.code, message: reason.message };
     socket.destroy();
   };
   const { invocation } = starting;
   if (invocation) invocation.onAbort = onAbort;
   if (signal) signal.addEventListener('abort', onAbort);
   return new Promise((resolve) => {
-    const outcome: DialOutcome = {};
     let hasEnded = false;
     socket.on('connect', () => {
       if (first.length) socket.write(first);

@@ -3,6 +3,7 @@ import { Endpoint } from '../core/endpoint.ts';
 import { type MitosError, mitosError } from '../core/errors.ts';
 import { ALLOCATE, HELLO } from '../core/handles.ts';
 import type { Limits } from '../core/limits.ts';
+import '../core/whole.ts';
 import { LiveValues } from '../core/live.ts';
 import { toReason } from '../core/reason.ts';
 import { Router, type RouterHooks, type TreeNotice } from '../core/router.ts';
@@ -215,7 +216,7 @@ export class SimulatedContext {
     if (notice.kind === 'grant') this.#onGrant(notice.start, notice.count);
     if (notice.kind !== 'gone') return;
     const { code, message } = notice.reason;
-    this.live.channels.onGone(notice, mitosError(code, message));
+    this.live.onGone(notice, mitosError(code, message));
   }
 
   /** `name` is there at once; `name@ms` takes so long to come, as modules do. */

@@ -8,9 +8,10 @@ import { testWithOracle } from '#src/testing/index.js';
 import { ROOT, run, runNode } from './run-program.js';
 
 const MAIN = 'dist/cli/main.js';
+const COMMANDS = ['demo', 'doctor', 'ping'];
 
 testWithOracle('mitos --help lists the commands there are, and nothing else', async ({ signal }) => {
-  for (const args of [['--help'], ['-h'], ['demo', '--help']]) {
+  for (const args of [['--help'], ['-h']]) {
     const { stdout, stderr, code } = await runNode(MAIN, { args, signal });
     assert.equal(code, 0);
     assert.equal(stderr, '');
@@ -18,8 +19,24 @@ testWithOracle('mitos --help lists the commands there are, and nothing else', as
       .exec(stdout)?.[1]
       ?.split('\n')
       .map((line) => line.trim().split(' ')[0]);
-    assert.deepEqual(commands, ['demo']);
+    assert.deepEqual(commands, COMMANDS);
     assert.ok(stdout.split('\n').every((line) => line.length < 80));
+  }
+});
+
+testWithOracle('each command has a help of its own, which names every option it has', async ({ signal }) => {
+  for (const command of COMMANDS) {
+    for (const args of [
+      [command, '--help'],
+      [command, '-h', 'whatever'],
+    ]) {
+      const { stdout, stderr, code } = await runNode(MAIN, { args, signal });
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, new RegExp(`^Usage: mitos ${command}`));
+      assert.ok(stdout.split('\n').every((line) => line.length < 80));
+      for (const option of command === 'demo' ? [] : ['ask-password', 'ask-sudo', 'password-file', 'timeout', 'json'])
+        assert.ok(stdout.includes(`--${option}`), option);
+    }
   }
 });
 
@@ -34,7 +51,15 @@ testWithOracle('mitos --version prints the version of the package', async ({ sig
 testWithOracle('mitos ends with code 2 and one clear line when the command line makes no sense', async ({ signal }) => {
   const cases: [args: string[], told: RegExp][] = [
     [[], /there is no command;/],
-    [['ping'], /there is no command "ping"/],
+    [['pong'], /there is no command "pong", did you mean ping\?/],
+    [['nothing-like-it'], /there is no command "nothing-like-it";/],
+    [['ping'], /ping needs a target/],
+    [['ping', '--jsn', 'local'], /unknown option '--jsn', did you mean --json\?/],
+    [['ping', '--xyz', 'local'], /unknown option '--xyz';/],
+    [['ping', 'local,'], /the target "local," is wrong: There is an empty step/],
+    [['doctor', 'local', 'worker'], /doctor takes one target, not 2/],
+    [['doctor'], /doctor takes one target, not 0/],
+    [['constructor'], /there is no command "constructor"/],
     [['demo', 'twice'], /demo takes no arguments, not "twice"/],
     [['--fast'], /unknown option '--fast'/],
     [['--help=3'], /--help/],
@@ -44,7 +69,7 @@ testWithOracle('mitos ends with code 2 and one clear line when the command line 
     assert.equal(code, 2, args.join(' '));
     assert.equal(stdout, '');
     assert.match(stderr, told);
-    assert.match(stderr, /^Cannot run mitos: [^\n]*; see mitos --help\n$/);
+    assert.match(stderr, /^Cannot run mitos: [^\n]*; see mitos (?:demo |doctor |ping )?--help\n$/);
   }
 });
 

@@ -9,6 +9,7 @@ import { type ContextPromise, type MitosError, Router, type SshOptions } from 'm
 import { testWithOracle } from '#src/testing/index.js';
 import { type LabUser, needs, noise, openLab, type Sshd } from '../support/lab/index.js';
 import { rejection } from './modes-table.js';
+import { endSessions } from './ssh-sessions.js';
 
 type Failure = MitosError & { reason?: string; methods?: string[]; stderr: string[] };
 
@@ -79,13 +80,21 @@ sshTest('a key of the agent opens the door, and others of it are not offered whe
   const socket = join(lab.directory, 'agent');
   const [, pid] = /SSH_AGENT_PID=(\d+)/.exec(execFileSync('ssh-agent', ['-s', '-a', socket], { encoding: 'utf8' })) ?? [];
   try {
-    const add = (key: string): unknown => execFileSync('ssh-add', ['-q', key], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' });
+    const add = (key: string): unknown =>
+      execFileSync('ssh-add', ['-q', key], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: 'ignore' });
     add(keyed.keys.stranger);
     add(keyed.keys.plain);
     const configFile = join(lab.directory, 'config-agent');
     writeFileSync(configFile, `IdentityAgent ${socket}\n`);
     const { host, port, knownHosts } = keyed;
-    const options: SshOptions = { hostname: host, port, username: user.name, knownHosts: knownHosts.right, configFile, transport: 'in-process' };
+    const options: SshOptions = {
+      hostname: host,
+      port,
+      username: user.name,
+      knownHosts: knownHosts.right,
+      configFile,
+      transport: 'in-process',
+    };
     assert.equal(await userOf(router.ssh(options)), user.name);
     const failure = await failureOf(router.ssh({ ...options, identityFile: keyed.keys.stranger }));
     assert.equal(failure.code, 'ERR_MITOS_AUTH');
@@ -168,7 +177,10 @@ sshTest('a new host is noted when that is allowed, and known from then on', asyn
   const options = { knownHosts, identityFile: keyed.keys.plain };
   assert.equal(await userOf(login(router, keyed, { ...options, hostKeys: 'accept-new' })), user.name);
   assert.match(readFileSync(knownHosts, 'utf8'), new RegExp(`^\\[127\\.0\\.0\\.1\\]:${keyed.port} ssh-ed25519 \\S+\\n$`));
+  const noted = readFileSync(knownHosts, 'utf8');
   assert.equal(await userOf(login(router, keyed, options)), user.name);
+  assert.equal(await userOf(login(router, keyed, { ...options, hostKeys: 'accept-new' })), user.name);
+  assert.equal(readFileSync(knownHosts, 'utf8'), noted);
   const hashed = keyed.knownHosts.empty;
   const hashing = { ...options, knownHosts: hashed, hostKeys: 'accept-new' as const, sshArgs: ['-o', 'HashKnownHosts=yes'] };
   assert.equal(await userOf(login(router, keyed, hashing)), user.name);
@@ -201,7 +213,7 @@ sshTest('start files and banners may print what they like', async (router) => {
 });
 
 sshTest('a banner that is too large for the client is told as such', async (router) => {
-  await using server = await lab.sshd({ banner: noise(1_000_000) });
+  await using server = await lab.sshd({ banner: noise(100_000) });
   const failure = await failureOf(login(router, server, { identityFile: server.keys.plain }));
   assert.equal(failure.code, 'ERR_MITOS_TRANSPORT_EXIT');
   assert.match(failure.message, /larger than/);
@@ -230,8 +242,7 @@ sshTest('a server that ends is noticed, and so is a program that ends, with its 
   const exiting = await login(router, server, { identityFile: server.keys.plain });
   const failure = (await rejection(exiting.call(() => process.exit(7)))) as MitosError & { exitCode?: number };
   assert.deepEqual([failure.code, failure.exitCode], ['ERR_MITOS_CHILD_EXIT', 7]);
-  // Both of the server's processes for that session.
-  execFileSync('pkill', ['-KILL', '-f', `^sshd: ${user.name}`]);
+  endSessions(user);
   assert.equal(((await call) as MitosError).code, 'ERR_MITOS_DISCONNECTED');
   await context.closed;
 });
@@ -239,6 +250,17 @@ sshTest('a server that ends is noticed, and so is a program that ends, with its 
 sshTest('names that are no names are refused', async (router) => {
   for (const options of [{ hostname: '-oProxyCommand=id' }, { hostname: 'a b' }, { hostname: 'lab', username: '-x' }]) {
     assert.throws(() => router.ssh({ ...options, transport: 'in-process' }), TypeError);
+  }
+});
+
+testWithOracle('only the program itself can have the client in it', sshd, async () => {
+  const message = /transport 'in-process' is for the program itself, with a router that is not threaded/;
+  await using router = new Router({ logger: false });
+  const local = await router.local();
+  await using threaded = new Router({ logger: false, threaded: true });
+  for (const from of [local, threaded]) {
+    const failure = await failureOf(from.ssh({ hostname: 'lab', transport: 'in-process' }));
+    assert.match(failure.message, message);
   }
 });
 

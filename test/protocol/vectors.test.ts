@@ -16,6 +16,7 @@ import { Router } from '#src/core/router.js';
 import { Stream } from '#src/core/stream.js';
 import { BULK, CONTROL, DEAD, ERROR, FRAGMENT, HEADER, jsonFrame, makeFrame, NORMAL, writeHeader } from '#src/core/wire.js';
 import { memoryStreamPair, VirtualClock } from '#src/testing/index.js';
+import '#src/core/whole.js';
 
 /** Compares without regard to spaces; on failure the message shows what is produced now. */
 function assertBytes(frame: Buffer | undefined, ...expected: string[]): void {

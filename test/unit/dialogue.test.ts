@@ -41,6 +41,24 @@ test('A prompt of plain words counts only as a line of its own and the last thin
   assert.equal(ask('your Password: '), '');
 });
 
+test('A question that nobody can answer ends the dialogue at once, and is named', () => {
+  for (const chunks of [['Welcome.\nCurrent password: '], ['Welcome.\nCurrent pass', 'word: ']]) {
+    const said: string[] = [];
+    const dialogue = new Dialogue([{ expect: 'Password: ', send: Buffer.from('x'), isLast: true }, { expect: 'rent password: ' }], {
+      answer: () => said.push('answered'),
+      fail: (...why) => said.push(...why),
+      pid: 1,
+    });
+    for (const chunk of [...chunks, 'Password: ']) dialogue.take(Buffer.from(chunk));
+    assert.deepEqual(said, ['asked', 'rent password: ']);
+  }
+});
+
+test('A prompt of plain words that continues a line is none, wherever the chunks are cut', () => {
+  const text = 'Enter your Password: ';
+  for (let at = 0; at <= text.length; at++) assert.equal(talk([text.slice(0, at), text.slice(at)], [['Password: ', 'x', true]]).typed, '', `cut at ${at}`);
+});
+
 test('Nothing is typed after the marker has come', () => {
   const typed: Uint8Array[] = [];
   const dialogue = new Dialogue([{ expect: '#t#', send: Buffer.from('x') }], {

@@ -8,6 +8,7 @@ import { CALL, CANCEL, DROP_CHAIN, FIRST_CHANNEL } from '#src/core/handles.js';
 import { DEFAULT_LIMITS, type Limits } from '#src/core/limits.js';
 import { LiveValues } from '#src/core/live.js';
 import { DEAD, ERROR, HEADER, handleOf, jsonFrame, jsonOf, makeFrame, NORMAL } from '#src/core/wire.js';
+import '#src/core/whole.js';
 
 const MASTER = 0;
 const SELF = 5;

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Endpoint } from '#src/core/endpoint.js';
 import { MitosError, mitosError } from '#src/core/errors.js';
-import { FIRST_REPLY, TREE } from '#src/core/handles.js';
+import { FIRST_REPLY, LOAD, TREE } from '#src/core/handles.js';
 import { DEFAULT_LIMITS, type Limits } from '#src/core/limits.js';
 import type { Reason } from '#src/core/reason.js';
 import { CONTROL, DEAD, ERROR, HEADER, handleOf, jsonFrame, jsonOf, MAX_FRAME_DATA, makeFrame, NORMAL, replyToOf } from '#src/core/wire.js';
+import '#src/core/whole.js';
 
 function setUp(limits: Partial<Limits> = {}): { endpoint: Endpoint; sent: Buffer[] } {
   const sent: Buffer[] = [];
@@ -224,4 +225,22 @@ test('Endpoint.refuse sends the facts of an error', () => {
   const { endpoint, sent } = setUp();
   endpoint.refuse(makeFrame(NORMAL | ERROR, 5, 7, 300, 70000), mitosError('ERR_MITOS_LIMIT', 'full', { hint: 'wait', data: { limit: 3 } }));
   assert.deepEqual(jsonOf(sent[0] as Buffer), { code: 'ERR_MITOS_LIMIT', message: 'full', hint: 'wait', via: [], data: { limit: 3 } });
+});
+
+test('A blocking request keeps what comes meanwhile for later, but takes modules in at once', async () => {
+  const { endpoint, sent } = setUp();
+  const got: string[] = [];
+  endpoint.on(LOAD, () => got.push('modules'));
+  endpoint.on(300, (message) => got.push(String(jsonOf(message))));
+  const incoming = [from(0, 300, 'call'), from(0, LOAD, 'm'), from(0, 0, 'answer')];
+  const reply = endpoint.requestSync(0, 301, null, () => {
+    const frame = incoming.shift() as Buffer;
+    if (!incoming.length) frame.writeUInt32BE(replyToOf(sent[0] as Buffer), 16);
+    endpoint.receive(frame);
+    return true;
+  });
+  assert.equal(jsonOf(reply), 'answer');
+  assert.deepEqual(got, ['modules']);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(got, ['modules', 'call']);
 });

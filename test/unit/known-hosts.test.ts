@@ -81,7 +81,13 @@ test('an authority alone makes no key known, and is told', async () => {
 });
 
 test('lines that are broken are passed over, and files that do not exist', async () => {
-  const file = fileOf('one.example', 'one.example ssh-ed25519', `one.example ssh-rsa ${A.toString('base64')}`, '|1|x ssh-ed25519 AAAA', '@');
+  const file = fileOf(
+    'one.example',
+    'one.example ssh-ed25519',
+    `one.example ssh-rsa ${A.toString('base64')}`,
+    '|1|x ssh-ed25519 AAAA',
+    '@',
+  );
   assert.equal((await check([join(folder, 'nothing'), file], named('one.example'), A)).status, 'unknown');
 });
 

@@ -8,11 +8,20 @@ import { delayProxy, testWithOracle } from '#src/testing/index.js';
 async function serve(talk: (socket: Socket) => void): Promise<AsyncDisposable & { port: number }> {
   const server: Server = createServer({ allowHalfOpen: true }, talk).listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const sockets: Socket[] = [];
+  server.on('connection', (socket) => sockets.push(socket));
   const dispose = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
     server.close();
     await once(server, 'close');
   };
   return { port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: dispose };
+}
+
+/** Settles when the socket is closed, however it came to that; reads to see the end. */
+async function closed(socket: Socket): Promise<void> {
+  socket.on('error', () => {}).resume();
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
 }
 
 testWithOracle('delayProxy carries bytes and ends both ways, in order, and counts them', async () => {
@@ -49,15 +58,13 @@ testWithOracle('delayProxy cuts a connection when the other side of it breaks, a
   await using server = await serve((socket) => socket.on('error', () => {}).once('data', () => socket.resetAndDestroy()));
   const proxy = await delayProxy({ port: server.port });
   const broken = connect({ port: proxy.port, host: '127.0.0.1' });
-  broken.on('error', () => {});
   broken.write('now');
-  await once(broken, 'close');
+  await closed(broken);
   const waiting = connect({ port: proxy.port, host: '127.0.0.1' });
-  waiting.on('error', () => {}).resume();
   await once(waiting, 'connect');
   await proxy.close();
   await proxy.close();
-  if (!waiting.closed) await once(waiting, 'close');
+  await closed(waiting);
 });
 
 testWithOracle('delayProxy ends the connection when nothing listens behind it', async () => {
@@ -65,6 +72,5 @@ testWithOracle('delayProxy ends the connection when nothing listens behind it', 
   await gone[Symbol.asyncDispose]();
   await using proxy = await delayProxy({ port: gone.port });
   const socket = connect({ port: proxy.port, host: '127.0.0.1' });
-  socket.on('error', () => {});
-  await once(socket, 'close');
+  await closed(socket);
 });

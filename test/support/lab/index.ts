@@ -18,7 +18,7 @@
  * Inside a test, `await using server = await lab.sshd()` ends it before the oracle looks.
  * All of it needs root; `needs()` says so. What a crashed run left is undone when a lab is opened next.
  */
-export { openLab } from './lab.ts';
-export { needs } from './needs.ts';
+export { createLab, openLab } from './lab.ts';
+export { missing, needs } from './needs.ts';
 export type * from './types.ts';
 export { noise } from './users.ts';

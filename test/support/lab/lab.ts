@@ -27,6 +27,13 @@ export interface LabRoom {
  * where the tests are skipped.
  */
 export function openLab(): Lab {
+  const lab = createLab();
+  after(lab.close);
+  return lab;
+}
+
+/** A lab for programs that are no tests: whoever made it closes it. */
+export function createLab(): Lab {
   let journal: Journal | undefined;
   const fixtures: Fixture[] = [];
   const open = (): Journal => {
@@ -66,7 +73,6 @@ export function openLab(): Lab {
     journal?.close();
     journal = undefined;
   };
-  after(close);
   return {
     get directory() {
       return room.directory;

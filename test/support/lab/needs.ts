@@ -26,7 +26,8 @@ export function needs(...names: readonly Need[]): Requirement {
   return results.find(({ skip }) => skip !== false) ?? { skip: false };
 }
 
-function missing(name: Need): string | undefined {
+/** Why this machine has it not; undefined when it has. */
+export function missing(name: Need): string | undefined {
   if (process.platform !== 'linux') return `the lab needs Linux, this is ${process.platform}`;
   if (process.getuid?.() !== 0) return 'the lab needs root';
   const absent = ['setpriv', 'mount', 'umount', ...PROGRAMS[name]].filter((program) => findCommand(program) === undefined);

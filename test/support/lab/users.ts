@@ -18,8 +18,8 @@ const NODE_PLACES: Readonly<Record<NodePlace, string>> = {
   nvm: `.nvm/versions/node/${process.version}/bin/node`,
   fnm: `.local/share/fnm/node-versions/${process.version}/installation/bin/node`,
   volta: '.volta/bin/node',
-  asdf: '.asdf/shims/node',
-  mise: '.local/share/mise/shims/node',
+  asdf: `.asdf/installs/nodejs/${process.versions.node}/bin/node`,
+  mise: `.local/share/mise/installs/node/${process.versions.node}/bin/node`,
   n: 'n/bin/node',
 };
 

@@ -1,0 +1,67 @@
+/** `ssh()`: another machine, by the system's OpenSSH client with the configuration of its user. */
+import { Askpass, askpassEnvironment, passwordMethods, type Secrets } from '../parent/askpass.ts';
+import type { Method } from '../parent/connector.ts';
+import { retrying } from '../parent/retrying-link.ts';
+import { type SshOrderOptions, sshArguments, unknownSetting } from '../parent/ssh-arguments.ts';
+import { explainSsh, isBusy } from '../parent/ssh-failure.ts';
+import { newMarker } from '../parent/stage-link.ts';
+import { startProcess } from '../parent/start.ts';
+
+const RETRIES = 4;
+/** The first pause before another attempt: from this to three times as long. They double. */
+const PAUSE_MS = 100;
+
+/** Starts ssh; again, when the server hangs up before the login, or for a client that does not know a setting. */
+export const ssh: Method = {
+  start(order, config, hop) {
+    const options = order.options as SshOrderOptions & typeof order.options;
+    // The master has its own `ssh`, which takes such orders.
+    if (order.options['transport'] === 'in-process') {
+      throw new TypeError("transport 'in-process' is for the program itself, with a router that is not threaded");
+    }
+    const { sshPath = 'ssh', retries = RETRIES } = options;
+    const secrets: Secrets = { password: secretOf(options, 'password'), passphrase: secretOf(options, 'passphrase'), answered: new Set() };
+    const isAsking = secrets.password || secrets.passphrase;
+    const token = newMarker();
+    const env = { ...environment(), ...(isAsking ? askpassEnvironment(token) : {}) };
+    const methods = secrets.password ? passwordMethods(sshPath, env) : [];
+    const unknown = new Set<string>();
+    return retrying(
+      () =>
+        startProcess(order, config, hop, {
+          prefix: sshArguments(options, config.keepAlive, { unknown, methods }),
+          asWord: true,
+          env,
+          ...(isAsking ? { converse: (talk) => new Askpass(token, secrets, talk) } : {}),
+        }),
+      ({ number, status, lines }) => {
+        const setting = unknownSetting(lines);
+        if (setting && !unknown.has(setting)) {
+          unknown.add(setting);
+          return 0;
+        }
+        const tries = number - unknown.size;
+        if (tries > retries || secrets.answered.size || !isBusy(status, lines)) return undefined;
+        return PAUSE_MS * (1 + 2 * Math.random()) * 2 ** Math.min(tries - 1, 6);
+      },
+      hop.clock,
+    );
+  },
+  explain: explainSsh,
+};
+
+/**
+ * All of the environment: it is the user's own ssh, whose helpers (proxies, `Match exec`, agents) may need any of it, and which sends on
+ * only what the user says. But nothing of it is to ask a person, or to change a Node.
+ */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, SSH_ASKPASS: _askpass, ...env } = process.env;
+  return { ...env, SSH_ASKPASS_REQUIRE: 'never' };
+}
+
+/** A secret has to fit on a line. */
+function secretOf(options: SshOrderOptions, name: 'password' | 'passphrase'): Buffer | undefined {
+  const secret = options[name];
+  if (secret && /[\0\r\n]/.test(secret.toString('latin1'))) throw new TypeError(`${name} has to be one line`);
+  return secret && secret.length ? secret : undefined;
+}
