@@ -59,7 +59,7 @@ export interface SshLab extends AsyncDisposable {
   /** The arguments of ssh as the first user. */
   ssh(port?: number): string[];
   /** Runs a client; it goes on when `onStep` has returned. */
-  run(who: Who, scenario: Scenario, settings?: Partial<ClientSettings>, onStep?: (step: string) => void): Promise<Taken>;
+  run(who: Who, scenario: Scenario, settings?: Partial<ClientSettings>, onStep?: () => void): Promise<Taken>;
   /** What goes through the near proxy while `work` is done, and until nothing more comes. */
   traffic(work: () => Promise<void>): Promise<DelayProxyCounters>;
 }
@@ -118,7 +118,7 @@ function commandOf(who: Who): string[] {
   return who === 'mitos' ? [process.execPath, CLIENT] : [PYTHON, PEERS, who];
 }
 
-async function runClient(argv: readonly string[], settings: ClientSettings, onStep?: (step: string) => void): Promise<Taken> {
+async function runClient(argv: readonly string[], settings: ClientSettings, onStep?: () => void): Promise<Taken> {
   const start = performance.now();
   const child = startProgram(argv);
   child.stdin.write(`${JSON.stringify(settings)}\n`);
@@ -126,7 +126,7 @@ async function runClient(argv: readonly string[], settings: ClientSettings, onSt
   createInterface({ input: child.stdout }).on('line', (line) => {
     const [step, ms] = JSON.parse(line) as [string, number];
     steps[step] = ms;
-    onStep?.(step);
+    onStep?.();
     child.stdin.write('\n');
   });
   await exitOf(child);

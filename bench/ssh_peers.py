@@ -68,7 +68,7 @@ class Mitogen(Steps):
 
     def calls(self):
         context = self.ssh()
-        for name in ('warm', 'calls'):
+        for name in ('warm', 'one', 'two', 'three'):
             for _ in range(self.count):
                 context.call(ssh_work.nothing)
             self.step(name)
@@ -123,7 +123,7 @@ class Execnet(Steps):
 
     def calls(self):
         gateway = self.ssh()
-        for name in ('warm', 'calls'):
+        for name in ('warm', 'one', 'two', 'three'):
             for _ in range(self.count):
                 self.call(gateway, self.NOTHING)
             self.step(name)

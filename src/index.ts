@@ -1,18 +1,18 @@
 /** mitos: runs a program's own TypeScript functions on other machines, user accounts and containers. */
 export type { CallOptions } from './api/calls.ts';
 export { CallChain } from './api/chain.ts';
-export type { Connected, ConnectAllOptions, ConnectRun } from './api/connect-all.ts';
+export type { ConnectAllOptions, Connected, ConnectRun } from './api/connect-all.ts';
 export { Context, type ContextEvents, type DisconnectReason, type LogRecord } from './api/context.ts';
 export { ContextPromise } from './api/context-promise.ts';
 export * from './api/exec.ts';
 export * from './api/group.ts';
-export type { CallResult, CallScope } from './api/operations.ts';
 export type * from './api/method-options.ts';
+export type { CallResult, CallScope } from './api/operations.ts';
 export type { ConnectOptions } from './api/options.ts';
 export type { Remote } from './api/remote.ts';
 export * from './api/select.ts';
 export { type Self, self } from './api/self.ts';
-export type { Spec, Step } from './api/specs.ts';
+export { parseSpec, type Spec, type Step } from './api/specs.ts';
 export { Receiver, Sender, type WaitOptions } from './core/channel.ts';
 export type { ContextInfo } from './core/config.ts';
 export * from './core/errors.ts';
@@ -25,3 +25,4 @@ export { type ModuleMark, main } from './master/main-function.ts';
 export type { SentModule } from './master/responder.ts';
 export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';
 export type { TraceEvent, TraceSink } from './master/trace.ts';
+export { NODE_PLACES } from './parent/first-stage.ts';

@@ -1,4 +1,4 @@
-/** Bytes on the wire for a call without arguments and result over ssh: what 200 calls take beyond 100. */
+/** Bytes on the wire for a call without arguments and result over ssh: what 200 calls take beyond 100, and 300 beyond 200, and so on. */
 import type { DelayProxyCounters } from '#src/testing/index.js';
 import type { Plan } from '../measure.ts';
 import type { Row } from '../report.ts';
@@ -6,29 +6,33 @@ import type { SshLab, Who } from '../ssh-lab.ts';
 
 const CALLS = 100;
 
-export async function measureCallBytes(lab: SshLab, _plan: Plan): Promise<Row[]> {
-  const mitos = await bytesOfCall(lab, 'mitos');
-  const peers = [
-    { what: 'Mitogen, without ssh -C', bytes: lab.has('mitogen') && (await bytesOfCall(lab, 'mitogen', false)) },
-    { what: 'Mitogen, ssh -C', bytes: lab.has('mitogen') && (await bytesOfCall(lab, 'mitogen', true)) },
-    { what: 'execnet', bytes: lab.has('execnet') && (await bytesOfCall(lab, 'execnet')) },
-  ];
-  const row = (what: string, way: 'up' | 'down', atMost: number): Row => {
-    const [first = { what: 'Mitogen', values: [] }, ...also] = peers.map(({ what: name, bytes }) => ({
-      what: name,
-      values: bytes ? [bytes[way]] : [],
-    }));
-    return { what: `call over ssh: ${what}`, unit: 'B', values: [mitos[way]], beside: first, also, target: { of: 'value', atMost } };
-  };
-  return [row('there', 'up', 110), row('back', 'down', 68)];
+interface Bytes {
+  bytesUp: number[];
+  bytesDown: number[];
 }
 
-async function bytesOfCall(lab: SshLab, who: Who, compression = true): Promise<{ up: number; down: number }> {
-  const counts: Record<string, DelayProxyCounters> = {};
-  const onStep = (step: string): void => {
-    counts[step] = lab.near.counters();
-  };
+export async function measureCallBytes(lab: SshLab, _plan: Plan): Promise<Row[]> {
+  const mitos = await bytesOfCalls(lab, 'mitos');
+  const mitogen = lab.has('mitogen') ? await bytesOfCalls(lab, 'mitogen', false) : undefined;
+  const compressed = lab.has('mitogen') ? await bytesOfCalls(lab, 'mitogen', true) : undefined;
+  const execnet = lab.has('execnet') ? await bytesOfCalls(lab, 'execnet') : undefined;
+  const row = (what: string, way: keyof Bytes, atMost: number): Row => ({
+    ...{ what: `call over ssh: ${what}`, unit: 'B', values: mitos[way] },
+    beside: { what: 'Mitogen, without ssh -C', values: mitogen?.[way] ?? [] },
+    also: [
+      { what: 'Mitogen', values: compressed?.[way] ?? [] },
+      { what: 'execnet', values: execnet?.[way] ?? [] },
+    ],
+    target: { of: 'value', atMost },
+  });
+  return [row('there', 'bytesUp', 110), row('back', 'bytesDown', 68)];
+}
+
+/** One figure for each hundred: signs of life come between some calls. */
+async function bytesOfCalls(lab: SshLab, who: Who, compression = true): Promise<Bytes> {
+  const counts: DelayProxyCounters[] = [];
+  const onStep = (): void => void counts.push(lab.near.counters());
   await lab.run(who, 'calls', { port: lab.near.port, count: CALLS, compression }, onStep);
-  const per = (way: 'bytesUp' | 'bytesDown'): number => ((counts['calls']?.[way] ?? NaN) - (counts['warm']?.[way] ?? NaN)) / CALLS;
-  return { up: per('bytesUp'), down: per('bytesDown') };
+  const per = (way: keyof Bytes): number[] => counts.slice(1).map((count, i) => (count[way] - (counts[i]?.[way] ?? NaN)) / CALLS);
+  return { bytesUp: per('bytesUp'), bytesDown: per('bytesDown') };
 }

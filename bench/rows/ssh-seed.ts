@@ -58,7 +58,7 @@ function rowsOf(results: Results, { name, scenario, bytesUp, bytesDown }: (typeo
     values: of('mitos', figure),
     beside: { what: 'Mitogen', values: of('mitogen', figure) },
     also: [
-      { what: 'without ssh -C', values: of('mitogenPlain', figure) },
+      { what: 'Mitogen, without ssh -C', values: of('mitogenPlain', figure) },
       { what: 'execnet', values: of('execnet', figure) },
       { what: 'ssh once', values: results['ssh once']?.[figure] ?? [] },
     ],

@@ -138,7 +138,7 @@ export function optionsOf(method: MethodName): Record<string, Check> {
   return Object.assign({}, COMMON, ...own.map(([key, test]) => ({ [key]: test })));
 }
 
-/** Throws a TypeError for what `method` does not take. Gives a copy in which passwords are secrets, so that none of them shows itself. */
+/** Throws a TypeError (a RangeError for a number out of bounds) for what `method` does not take. Gives a copy in which passwords are secrets, so that none of them shows itself. */
 export function checkOptions(method: string, options: ConnectOptions): ConnectOptions {
   if (!isMethod(method)) throw new TypeError(`There is no connection method "${method}"`);
   if (typeof options !== 'object' || options === null) throw new TypeError(`The options of ${method}() must be an object`);
@@ -149,7 +149,10 @@ export function checkOptions(method: string, options: ConnectOptions): ConnectOp
     const test = Object.prototype.hasOwnProperty.call(known, key) ? known[key] : undefined;
     if (!test) throw new TypeError(`${method}() has no option "${key}"`);
     const wrong = test(value);
-    if (wrong) throw new TypeError(`${key} of ${method}() ${wrong}${test === secret || test === prompts ? '' : `, not ${show(value)}`}`);
+    if (wrong) {
+      const Refusal = typeof value === 'number' && wrong.includes('number') ? RangeError : TypeError;
+      throw new Refusal(`${key} of ${method}() ${wrong}${test === secret || test === prompts ? '' : `, not ${show(value)}`}`);
+    }
     given[key] = test === secret ? asSecret(value) : test === prompts ? withSecrets(value) : value;
   }
   for (const key of Object.keys(METHODS[method])) {

@@ -100,7 +100,9 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
       if (parent.id !== endpoint.id) endpoint.sendJson(endpoint.id, GRANT, 0, { start: id, count: 1, via: parent.id }, CONTROL);
       const replyTo = endpoint.expect(parent.id, {
         onReply: (reply) => {
-          if (context.markConnected(toInfo(jsonOf(reply)))) runtime.registry.onChange('connect', context);
+          // Without them, they have come with the news that it is up.
+          const facts = jsonOf(reply);
+          if (facts && context.markConnected(toInfo(facts))) runtime.registry.onChange('connect', context);
           resolve(context);
         },
         onDead: fail,

@@ -16,12 +16,14 @@ export function stopwatch(): () => number {
 export class Run<M, R> implements AsyncIterable<R> {
   readonly #members: readonly M[];
   readonly #work: (member: M, scope: CallOptions) => Promise<R>;
-  readonly #scope: CallOptions;
+  readonly #options: CallOptions;
   /** In the order in which they came. */
   readonly #finished: R[] = [];
   /** In the order of the members. */
   readonly #results: R[] = [];
-  readonly #controller: AbortController | undefined = typeof AbortController === 'undefined' ? undefined : new AbortController();
+  /** One for each that runs: a signal of many listeners is taken for a leak. */
+  readonly #running: Set<AbortController> = new Set();
+  #givenUp: { reason: unknown } | undefined;
   readonly #done: Promise<void>;
   #next = 0;
   #wake: (() => void)[] = [];
@@ -30,11 +32,8 @@ export class Run<M, R> implements AsyncIterable<R> {
   constructor(members: readonly M[], concurrency: number, options: CallOptions, work: (member: M, scope: CallOptions) => Promise<R>) {
     this.#members = members;
     this.#work = work;
-    const { signal, timeoutMs } = options;
-    this.#scope = {
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(this.#controller ? { signal: this.#controller.signal } : {}),
-    };
+    this.#options = options;
+    const { signal } = options;
     const onAbort = (): void => this.#giveUp(signal?.reason);
     if (signal?.aborted) onAbort();
     else if (signal) signal.addEventListener('abort', onAbort);
@@ -69,14 +68,29 @@ export class Run<M, R> implements AsyncIterable<R> {
   }
 
   #giveUp(reason: unknown): void {
-    this.#controller?.abort(reason);
+    this.#givenUp ??= { reason };
+    for (const controller of this.#running) controller.abort(reason);
+  }
+
+  async #runOne(member: M): Promise<R> {
+    const { timeoutMs } = this.#options;
+    const scope: CallOptions = timeoutMs === undefined ? {} : { timeoutMs };
+    if (typeof AbortController === 'undefined') return this.#work(member, scope);
+    const controller = new AbortController();
+    if (this.#givenUp) controller.abort(this.#givenUp.reason);
+    this.#running.add(controller);
+    try {
+      return await this.#work(member, { ...scope, signal: controller.signal });
+    } finally {
+      this.#running.delete(controller);
+    }
   }
 
   /** One of the workers: takes one member after the other. */
   async #workOn(): Promise<void> {
     while (this.#next < this.#members.length) {
       const index = this.#next++;
-      const result = await this.#work(this.#members[index] as M, this.#scope);
+      const result = await this.#runOne(this.#members[index] as M);
       this.#results[index] = result;
       this.#finished.push(result);
       for (const wake of this.#wake.splice(0)) wake();

@@ -37,7 +37,7 @@ export function stepsOf(spec: Spec): CheckedStep[] {
  * - `nsenter:pid` or `nsenter:docker/container`, `chroot:/path`, `local`, `worker`
  *
  * Further options follow as `?threadless=true&connectTimeoutMs=5000`. What has a special meaning is written with `%`, as in URLs.
- * A password is refused: texts like this end up in shell histories and process lists.
+ * A password is refused: texts like this end up in shell histories and process lists. What cannot be is a TypeError.
  */
 export function parseSpec(text: string): Step[] {
   return text.split(',').map((part) => {
@@ -47,6 +47,7 @@ export function parseSpec(text: string): Step[] {
     const rest = isMethod(head) ? (tail ?? '').replace(/^\/\//, '') : target;
     if (!target) throw new TypeError(`There is an empty step in ${JSON.stringify(text)}`);
     const options = { ...(rest ? READERS[method](rest) : {}), ...readQuery(method, query) };
+    checkOptions(method, options);
     return { method, ...options } as unknown as Step;
   });
 }

@@ -1,7 +1,6 @@
 /** The targets of a command line: specs with the passwords that were asked for. */
 import { readFileSync } from 'node:fs';
-import { type CheckedStep, stepsOf } from '../api/specs.ts';
-import { escapeText, Secret, type Step } from '../index.ts';
+import { escapeText, parseSpec, Secret, type Step } from '../index.ts';
 import { type Given, numberOf, type OptionTable, UsageError } from './command-line.ts';
 import { SecretPrompt } from './terminal-secret.ts';
 
@@ -20,7 +19,7 @@ export interface TargetStep {
   /** As it was written. */
   text: string;
   method: string;
-  options: CheckedStep['options'] & Record<string, unknown>;
+  options: Record<string, unknown>;
 }
 
 /** A target. */
@@ -32,7 +31,7 @@ export interface Target {
 
 /** The step as {@link Step}. */
 export function specOf({ method, options }: TargetStep): Step {
-  return { ...options, method } as Step;
+  return { ...options, method } as unknown as Step;
 }
 
 /** Reads the targets, and the passwords that are wanted: from a file, or from whoever sits at the terminal. */
@@ -55,7 +54,7 @@ export async function readTargets(given: Given, command: string): Promise<Target
 function readTarget(text: string, timeoutMs: number, command: string): Target {
   try {
     const parts = text.split(',').map((part) => part.trim());
-    const steps = stepsOf(text).map(({ method, options }, at) => ({
+    const steps = parseSpec(text).map(({ method, ...options }, at) => ({
       text: parts[at] as string,
       method,
       options: { connectTimeoutMs: timeoutMs, ...options },

@@ -9,6 +9,11 @@ export class LineSplitter {
     this.#onLine = onLine;
   }
 
+  /** What came after the last line break. */
+  get rest(): string {
+    return this.#rest.toString();
+  }
+
   /** Takes bytes. */
   push(chunk: Buffer): void {
     let bytes = this.#rest.length ? Buffer.concat([this.#rest, chunk]) : chunk;

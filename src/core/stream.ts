@@ -113,7 +113,7 @@ export class Stream {
   startKeepAlive(): void {
     const { clock, keepAlive } = this.#options;
     this.#heardAt = clock.now();
-    let wait = Math.min(500, keepAlive.intervalMs);
+    const wait = Math.min(keepAlive.intervalMs, keepAlive.timeoutMs / 3);
     let dueAt = 0;
     const tick = (): void => {
       if (this.isClosed) return;
@@ -129,7 +129,6 @@ export class Stream {
         return;
       }
       if (silent >= wait || this.stats.roundTripMs === undefined) this.#ping();
-      wait = Math.min(keepAlive.intervalMs, keepAlive.timeoutMs / 3);
       arm(Math.min(wait, keepAlive.timeoutMs - silent));
     };
     const arm = (ms: number): void => {

@@ -2,7 +2,8 @@
 
 import { realpathSync } from 'node:fs';
 import { builtinModules, createRequire } from 'node:module';
-import { ResolverFactory } from 'oxc-resolver';
+import type { ResolverFactory } from 'oxc-resolver';
+import { onNeed } from './on-need.ts';
 import { langOf } from './strip.ts';
 
 /** How a specifier is asked for. */
@@ -11,6 +12,7 @@ export type RequestKind = 'import' | 'require';
 /** Where a specifier leads. */
 export type Resolution = { path: string } | { builtin: string } | { missing: string };
 
+const oxc = onNeed<typeof import('oxc-resolver')>('oxc-resolver');
 const resolvers = new Map<string, ResolverFactory>();
 
 function resolverFor(kind: RequestKind, isTs: boolean): ResolverFactory {
@@ -19,7 +21,7 @@ function resolverFor(kind: RequestKind, isTs: boolean): ResolverFactory {
   if (!resolver) {
     // From TypeScript, "./x.js" is x.ts where there is one; from JavaScript, what is written comes first.
     const both = (js: string, ...ts: string[]): string[] => (isTs ? [...ts, js] : [js, ...ts]);
-    resolver = new ResolverFactory({
+    resolver = new (oxc().ResolverFactory)({
       conditionNames:
         kind === 'import' ? ['node', 'import', 'module-sync', 'node-addons'] : ['node', 'require', 'module-sync', 'node-addons'],
       extensions: [...both('.js', '.ts', '.tsx', '.jsx'), '.json', '.node', '.mjs', '.cjs', '.mts', '.cts'],

@@ -2,11 +2,14 @@
 
 import { createRequire } from 'node:module';
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
-import { type HelperMode, transformSync } from 'oxc-transform';
+import type { HelperMode } from 'oxc-transform';
 import { ModuleError } from '../core/errors.ts';
+import { onNeed } from './on-need.ts';
 import { Lines } from './patch.ts';
 import { children, type Lang, parse, type Syntax } from './syntax.ts';
 import { type TsOptions, tsOptionsFor } from './tsconfig-options.ts';
+
+const oxc = onNeed<typeof import('oxc-transform')>('oxc-transform');
 
 /** JavaScript made of another text. */
 export interface Stripped {
@@ -52,7 +55,7 @@ export function strip(path: string, original: string, isEntry: boolean): Strippe
   const decorated = !options.experimentalDecorators && (/^[^/*]*@[A-Za-z_(]/m.test(text) || /\baccessor\s+[\w#[]/.test(text));
   if (decorated && usesDecorators(path, text, lang)) return stripWithEsbuild(path, text, lang, options);
   const defines = options.useDefineForClassFields ?? !/^es(3|5|6|20(1\d|2[01]))$/i.test(options.target ?? 'esnext');
-  const result = transformSync(path, text, {
+  const result = oxc().transformSync(path, text, {
     lang,
     sourceType: 'module',
     sourcemap: true,

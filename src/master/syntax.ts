@@ -1,5 +1,7 @@
 /** The few things that the rest of master/ needs of a syntax tree: typed access to loosely typed ESTree nodes, parents, child iteration. */
-import { parseSync, visitorKeys } from 'oxc-parser';
+import { onNeed } from './on-need.ts';
+
+const oxc = onNeed<typeof import('oxc-parser')>('oxc-parser');
 
 /** An ESTree node. Offsets are UTF-16 units into the parsed text. */
 export interface Syntax {
@@ -24,7 +26,7 @@ export type Lang = 'js' | 'jsx' | 'ts' | 'tsx';
 
 /** Parses a text. */
 export function parse(name: string, text: string, lang: Lang, sourceType: 'module' | 'commonjs' | 'unambiguous'): Parsed {
-  const result = parseSync(name, text, { lang, sourceType: sourceType === 'commonjs' ? 'commonjs' : sourceType });
+  const result = oxc().parseSync(name, text, { lang, sourceType: sourceType === 'commonjs' ? 'commonjs' : sourceType });
   const first = result.errors.find((error) => error.severity === 'Error');
   return {
     // Made only when it is looked at: it costs more than the parse.
@@ -54,7 +56,7 @@ export function nameOf(node: Syntax | undefined): string {
 
 /** Calls `visit` for each direct child, in source order of its keys. */
 export function eachChild(node: Syntax, visit: (one: Syntax, key: string) => void): void {
-  for (const key of visitorKeys[node.type] ?? []) {
+  for (const key of oxc().visitorKeys[node.type] ?? []) {
     const value = node[key];
     if (Array.isArray(value)) {
       for (const one of value as (Syntax | null)[]) if (one) visit(one, key);

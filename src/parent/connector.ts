@@ -12,7 +12,7 @@ import type { Hop, ParentLayer } from '../core/hop.ts';
 import { LogLimiter, type LogSource } from '../core/log.ts';
 import { fromReason, toReason } from '../core/reason.ts';
 import type { Stream } from '../core/stream.ts';
-import { CONTROL, type ContextId, dataOf, jsonFrame, NORMAL, VERSION } from '../core/wire.ts';
+import { CONTROL, type ContextId, dataOf, jsonFrame, NORMAL, srcOf, VERSION } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
 import { connectFailure, endOfChild, type Failure, isShortage, type Progress } from './failure.ts';
 
@@ -156,7 +156,8 @@ export class Connector implements ParentLayer {
     const { v: _version, ...info } = hello;
     const { id, name, method } = child.order;
     this.#hop.router.announceArrival(id, { name, method, parent: this.#hop.config.id, info });
-    this.#hop.router.reply(frame, info);
+    // Those above have just been told.
+    this.#hop.router.reply(frame, this.#hop.config.ancestors.includes(srcOf(frame)) ? undefined : info);
   }
 
   shutdown(id: ContextId, graceMs: number): Promise<void> {

@@ -22,13 +22,20 @@ interface Entry {
   isAnswered: boolean;
 }
 
+/** One of the outputs of a program. */
+interface Side {
+  /** What may be the beginning of a prompt. */
+  tail: Buffer;
+  /** Whether what comes next begins a line. */
+  isFresh: boolean;
+}
+
 /** Looks for prompts in what a program prints, answers each once, and takes them out of the text. */
 export class Dialogue implements Conversation {
   readonly #prompts: Entry[];
   readonly #talk: Talk;
-  #tail: Buffer = Buffer.alloc(0);
-  /** Whether what comes next begins a line. */
-  #isFresh = true;
+  readonly #stderr: Side = { tail: Buffer.alloc(0), isFresh: true };
+  readonly #stdout: Side = { tail: Buffer.alloc(0), isFresh: true };
   #isOver = false;
 
   constructor(prompts: readonly Prompt[], talk: Talk) {
@@ -38,22 +45,34 @@ export class Dialogue implements Conversation {
 
   /** Takes what was printed; gives what of it is not a prompt. A prompt may come in pieces. */
   take(chunk: Buffer): Buffer {
-    let bytes = Buffer.concat([this.#tail, chunk]);
-    this.#tail = Buffer.alloc(0);
+    return this.#scan(chunk, this.#stderr);
+  }
+
+  hear(chunk: Buffer): void {
+    this.#scan(chunk, this.#stdout);
+  }
+
+  get held(): string {
+    return this.#stderr.tail.toString();
+  }
+
+  #scan(chunk: Buffer, side: Side): Buffer {
+    let bytes = Buffer.concat([side.tail, chunk]);
+    side.tail = Buffer.alloc(0);
     if (this.#isOver) return bytes;
     const out: Buffer[] = [];
     for (;;) {
-      const found = this.#isOver ? undefined : this.#find(bytes);
+      const found = this.#isOver ? undefined : this.#find(bytes, side);
       if (!found) break;
       out.push(bytes.subarray(0, found.at));
       bytes = bytes.subarray(found.at + found.entry.expect.length);
-      this.#isFresh = true;
+      side.isFresh = true;
       this.#answer(found.entry);
     }
     const keep = this.#partial(bytes);
-    this.#tail = bytes.subarray(bytes.length - keep);
+    side.tail = bytes.subarray(bytes.length - keep);
     const rest = bytes.subarray(0, bytes.length - keep);
-    if (rest.length) this.#isFresh = rest[rest.length - 1] === 10;
+    if (rest.length) side.isFresh = rest[rest.length - 1] === 10;
     out.push(rest);
     return Buffer.concat(out);
   }
@@ -63,12 +82,12 @@ export class Dialogue implements Conversation {
     this.#isOver = true;
   }
 
-  #find(bytes: Buffer): { at: number; entry: Entry } | undefined {
+  #find(bytes: Buffer, { isFresh }: Side): { at: number; entry: Entry } | undefined {
     for (const entry of this.#prompts) {
       const { expect, prompt } = entry;
       const at = prompt.isLast ? bytes.length - expect.length : bytes.indexOf(expect);
       if (at < 0) continue;
-      const isLine = at ? bytes[at - 1] === 10 : this.#isFresh;
+      const isLine = at ? bytes[at - 1] === 10 : isFresh;
       if (!prompt.isLast || (isLine && bytes.subarray(at).equals(expect))) return { at, entry };
     }
     return undefined;

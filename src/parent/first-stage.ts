@@ -33,7 +33,7 @@ export const OLDEST_NODE: readonly [number, number] = [12, 22];
  * Where to look for a Node beside PATH, worst first; within a folder the newest comes last: snap, /opt (Homebrew, archives), n, volta;
  * fnm and mise; asdf and nvm. Patterns are as narrow as they can be short: a home may hold a million files.
  */
-export const PLACES: string =
+export const NODE_PLACES: string =
   '/snap/bin /opt/*/bin /usr/local/bin ~/n/bin ~/.volta/bin ~/.local/share/[fm]*[me]/*/*/*/bin ~/.[an][sv]*/*/*/*/bin';
 
 /** The arguments of the program that gives a shell: `sh -c …`. */
@@ -43,7 +43,7 @@ export function firstStage(options: FirstStageOptions): string[] {
   const watch = watchFd === undefined ? '' : `(read x<&${watchFd};sleep 1;kill -9 0)>/dev/null 2>&1 ${stdoutFd}>&- &`;
   const close = watchFd === undefined ? '' : ` ${watchFd}<&-`;
   const find =
-    `for n in ${PLACES};do [ -x $n/node ]&&set $n/node $@;done;command -v node&&set node $@;` +
+    `for n in ${NODE_PLACES};do [ -x $n/node ]&&set $n/node $@;done;command -v node&&set node $@;` +
     '[ "$1" ]||exec echo $0 none `uname -sm`;';
   const script =
     `j=$1;shift;${node ? '' : find}echo $0 ok ${node ? '$*' : '$1'};${watch}` +

@@ -39,7 +39,7 @@ const OWN_WORDS: readonly Rule[] = [
   [/onfiguration|^(command-line|\/\S+):? line \d+|^unknown option|Can't open user config|nsupported option/m, 'TRANSPORT_EXIT', 'ssh does not accept its configuration'],
   [/administratively prohibited|open refused/, 'TRANSPORT_EXIT', 'the server opens no session', 'see MaxSessions in its configuration'],
   [/no matching|Unable to negotiate/, 'TRANSPORT_EXIT', 'the two sides have no algorithm in common'],
-  [/^\s*$/, 'TRANSPORT_EXIT', 'the server closed the connection', 'its log says why; debugLevel has ssh say more'],
+  [/^\s*$/, 'TRANSPORT_EXIT', 'ssh ended without a word', 'the server hung up, or opens no session (MaxSessions); debugLevel: 1 has ssh say more'],
 ];
 
 /** What a server or a shell says. */

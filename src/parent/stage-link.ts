@@ -10,6 +10,10 @@ import { MarkerTransport } from './marker-transport.ts';
 export interface Conversation {
   /** Takes what was printed; gives what of it is nobody's business here. */
   take(chunk: Buffer): Buffer;
+  /** Sees what came on the protocol's side before the marker: there are programs that ask there. */
+  hear?(chunk: Buffer): void;
+  /** What of the last line has been kept back, as more may follow. */
+  readonly held?: string;
   /** The marker has come, or the program has ended. */
   end(): void;
 }
@@ -48,18 +52,25 @@ export function createStageLink({ inner, marker, ...parts }: LinkParts): StageLi
       if (link.conversation) link.conversation.end();
       link.onWord(word, text);
     },
-    // There are programs that ask on stdout.
-    (chunk) => link.conversation && link.conversation.take(chunk),
+    (chunk) => link.conversation && link.conversation.hear && link.conversation.hear(chunk),
   );
+  const printers: LineSplitter[] = [];
   const link: StageLink = {
     ...parts,
     transport,
     conversation: undefined,
     onOutput: () => {},
     onWord: () => {},
-    noise: () => transport.noise.toString('utf8'),
+    noise: () => {
+      const line = printers.map(({ rest }) => rest).join('') + ((link.conversation && link.conversation.held) || '');
+      return `${transport.noise.toString('utf8')}\n${line}`;
+    },
     // A shell names itself by the marker.
-    printer: (source, maxLineBytes) => new LineSplitter(maxLineBytes, (line) => link.onOutput(source, line.replace(marker, 'sh'))),
+    printer: (source, maxLineBytes) => {
+      const printer = new LineSplitter(maxLineBytes, (line) => link.onOutput(source, line.replace(marker, 'sh')));
+      printers.push(printer);
+      return printer;
+    },
   };
   return link;
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before } from 'node:test';
 import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
 import { type LabUser, needs, noise, openLab, type Sshd } from '../support/lab/index.js';
-import { type Ended, ROOT, run, runNode } from './run-program.js';
+import { type Ended, ROOT, run, runNode, withProgram } from './run-program.js';
 
 const MAIN = 'dist/cli/main.js';
 
@@ -134,7 +134,7 @@ testWithOracle('when a server does not know the key, the doctor tells what it ta
   assert.equal(report.status, 'failed');
   assert.deepEqual(factOf(step.facts, 'methods').data, { methods: ['publickey'] });
   assert.equal(step.failure?.['code'], 'ERR_MITOS_AUTH');
-  assert.match((step.failure?.['stderr'] as string[]).join('\n'), /Permission denied/);
+  assert.match(String(step.failure?.['stderr']), /Permission denied/);
   assert.equal(report.reached, null);
 });
 
@@ -228,35 +228,45 @@ testWithOracle('the state of a container is told in the words of its tool', { ..
   assert.equal(absent.report.steps[0]?.failure?.['code'], 'ERR_MITOS_NO_CONTAINER');
 });
 
-testWithOracle('what others print cannot steer the terminal of who reads it', async ({ signal }) => {
-  const spec = `ssh://web1?sshPath=${encodeURIComponent(await evil())}`;
-  const { stdout } = await runNode(MAIN, { args: ['doctor', spec], signal });
-  assert.match(stdout, /\\x1b\]0;gotcha/);
-  assert.match(stdout, /^[\n\x20-\x7e]*$/);
+testWithOracle('a Node that no PATH leads to is listed', { ...sshd }, async ({ signal }) => {
+  await using nvm = await lab.user({ nodeIn: 'nvm' });
+  const { report } = await examine(target().replace(user.name, nvm.name), signal);
+  const found = factOf(report.reached?.facts, 'Nodes').data?.['found'] as { path: string; version: string }[];
+  const own = found.find(({ path }) => path.startsWith(`${nvm.home}/.nvm/`));
+  assert.equal(own?.version, process.version, JSON.stringify(found));
 });
 
-/** An ssh client that prints what a terminal would obey. */
-async function evil(): Promise<string> {
-  const { mkdirSync, writeFileSync } = await import('node:fs');
-  mkdirSync(lab.directory, { recursive: true });
-  const file = `${lab.directory}/evil-ssh`;
-  writeFileSync(file, '#!/bin/sh\nprintf "\\033]0;gotcha\\007\\n" >&2\n[ "$1" = -V ] || exit 255\n', { mode: 0o755 });
-  return file;
-}
+testWithOracle('what others print cannot steer the terminal of who reads it', async ({ signal }) => {
+  await withProgram('printf "\\033]0;gotcha\\007\\n" >&2; [ "$1" = -V ] || exit 255', async (path) => {
+    const { stdout } = await runNode(MAIN, { args: ['doctor', `ssh://web1?sshPath=${path}`], signal });
+    assert.match(stdout, /\\x1b\]0;gotcha/);
+    assert.match(stdout, /^[\n\x20-\x7e]*$/);
+  });
+});
+
+testWithOracle('a program that hangs does not hang the doctor', async ({ signal }) => {
+  await withProgram('exec sleep 1000', async (path) => {
+    const { code, report } = await examine(`ssh://web1?sshPath=${path}`, signal, ['-t', '1']);
+    assert.equal(code, 1);
+    assert.equal(factOf(report.steps[0]?.facts, 'ssh').state, 'failed');
+    assert.equal(report.steps[0]?.failure?.['code'], 'ERR_MITOS_CONNECT_TIMEOUT');
+  });
+});
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   testWithOracle(`${name} ends the doctor and leaves nothing`, async ({ signal }) => {
-    let isTold = false;
-    // The step hangs for good: what is run reads what it is sent.
-    const ended = await run([process.execPath, ROOT + MAIN, 'doctor', 'local,ssh://web1?sshPath=/bin/cat'], {
-      signal,
-      onOutput: (output, child) => {
-        if (!isTold && output.includes('1. local')) isTold = child.kill(name);
-      },
+    await withProgram('exec sleep 1000', async (path) => {
+      let isTold = false;
+      const ended = await run([process.execPath, ROOT + MAIN, 'doctor', `local,ssh://web1?sshPath=${path}`], {
+        signal,
+        onOutput: (output, child) => {
+          if (!isTold && output.includes('1. local')) isTold = child.kill(name);
+        },
+      });
+      assert.ok(isTold);
+      assert.equal(ended.signal, name, ended.stdout);
+      assert.doesNotMatch(ended.stdout, /not reached/);
+      assert.doesNotMatch(ended.stderr, /\S/);
     });
-    assert.ok(isTold);
-    assert.equal(ended.signal, name, ended.stdout);
-    assert.doesNotMatch(ended.stdout, /not reached/);
-    assert.doesNotMatch(ended.stderr, /\S/);
   });
 }

@@ -1,5 +1,7 @@
 /** The namespaces of processes and containers, for real. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { before } from 'node:test';
 import { testWithOracle } from '#src/testing/index.js';
@@ -88,7 +90,6 @@ for (const [kind, tool, words, says] of [
 }
 
 testWithOracle('nsenter: a process in a user namespace is entered as its root', withNamespaces, async ({ signal }) => {
-  const { spawn } = await import('node:child_process');
   const script = 'hostname inside;echo up;exec sleep infinity';
   const child = spawn('unshare', ['-U', '-r', '-m', '-u', '-p', '--fork', '--kill-child', 'sh', '-c', script], {
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -99,8 +100,10 @@ testWithOracle('nsenter: a process in a user namespace is entered as its root', 
   const { router } = quietRouter();
   try {
     const pid = Number(run(['ps', '-o', 'pid=', '--ppid', String(child.pid)]));
-    const place = await router.nsenter({ pid }).call(lookAround);
+    const context = await router.nsenter({ pid });
+    const place = await context.call(lookAround);
     assert.deepEqual([place.hostname, place.uid], ['inside', 0]);
+    assert.equal(await context.call(readlinkSync, '/proc/self/ns/user'), readlinkSync(`/proc/${pid}/ns/user`));
   } finally {
     await router.close();
     const ended = new Promise((resolve) => child.once('close', resolve));

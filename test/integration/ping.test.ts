@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before } from 'node:test';
 import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
 import { type LabUser, needs, openLab, type Sshd } from '../support/lab/index.js';
-import { type Ended, ROOT, type RunOptions, run, runNode } from './run-program.js';
+import { type Ended, ROOT, type RunOptions, run, runNode, withProgram } from './run-program.js';
 
 const MAIN = 'dist/cli/main.js';
 
@@ -110,8 +110,10 @@ testWithOracle('password options that make no sense are refused before anything 
     [['--password-file', '/dev/null', 'local'], /needs --ask-password or --ask-sudo/],
     [['-k', 'local'], /--ask-password is for steps that the targets do not have/],
     [['-k', '--password-file', '/nowhere/file', 'web1'], /cannot be read: ENOENT/],
+    [['-k', '--password-file', `${ROOT}LICENSE`, 'web1'], /the password file has \d+ lines, for 1 password/],
     [['-c', '0', 'local'], /--count must be a whole number above 0, not "0"/],
     [['-t', 'x', 'local'], /--timeout must be a number above 0, not "x"/],
+    [['ssh://-oProxyCommand=true'], /hostname of ssh\(\) must be a name that does not begin with "-"/],
     [['ssh://me:hunter2@web1'], /password does not belong in a spec/],
   ];
   for (const [args, told] of cases) {
@@ -171,16 +173,41 @@ testWithOracle('without a terminal a password cannot be asked for, and that is s
   assert.match(stderr, /there is no terminal to ask for a password on, use --password-file/);
 });
 
+testWithOracle(
+  'the passwords of ssh and of sudo are asked for in the order of the steps',
+  { skip: sshd.skip || script.skip },
+  async ({ signal }) => {
+    await using _rule = await lab.sudoers(`${user.name} ALL=(ALL) ALL\nDefaults:${user.name} timestamp_timeout=0`);
+    const line = `$M ping --json -kK '${target({ configFile: withoutKeys() })},sudo:root'`;
+    const asked: string[] = [];
+    const ended = await onTerminal(line, {
+      signal,
+      onOutput: (output, child) => {
+        const questions = [...output.matchAll(/Password for (\w+)/g)].map(([, method]) => method as string);
+        if (questions.length === asked.length) return;
+        asked.push(questions.at(-1) as string);
+        child.stdin?.write(`${user.password}\r`);
+      },
+    });
+    assert.equal(ended.code, 0, ended.stdout);
+    assert.deepEqual(asked, ['ssh', 'sudo']);
+    assert.match(ended.stdout, /"user":"root"/);
+  },
+);
+
 testWithOracle('SIGINT while targets are being reached ends the ping and leaves nothing', async ({ signal }) => {
-  let isTold = false;
-  const ended = await runNode(MAIN, {
-    args: ['ping', 'local', 'command-that-hangs.invalid?sshPath=/bin/cat'],
-    signal,
-    onOutput: (output, child) => {
-      if (!isTold && output.includes('ok   local')) isTold = child.kill('SIGINT');
-    },
+  await withProgram('exec sleep 1000', async (path) => {
+    let isTold = false;
+    const ended = await runNode(MAIN, {
+      args: ['ping', 'local', `web1?sshPath=${path}`],
+      signal,
+      onOutput: (output, child) => {
+        if (!isTold && output.includes('ok   local')) isTold = child.kill('SIGINT');
+      },
+    });
+    assert.ok(isTold, ended.stdout);
+    assert.equal(ended.signal, 'SIGINT');
+    assert.doesNotMatch(ended.stdout, /FAIL/);
+    assert.doesNotMatch(ended.stderr, /\S/);
   });
-  assert.ok(isTold, ended.stdout);
-  assert.equal(ended.signal ?? ended.code, ended.signal === null ? 1 : 'SIGINT');
-  assert.doesNotMatch(ended.stderr, /\S/);
 });

@@ -1,5 +1,8 @@
 /** Programs of this project, run as a user runs them. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The project. */
@@ -51,4 +54,16 @@ export function run([program, ...args]: readonly string[], { env, signal, onOutp
     child.on('error', reject);
     child.on('close', (code, ended) => resolve({ ...outputs, code, signal: ended, ms: performance.now() - startedAt }));
   });
+}
+
+/** Hands the path of a program that is a shell script, for as long as `use` takes. */
+export async function withProgram(script: string, use: (path: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'mitos-'));
+  try {
+    const path = join(folder, 'program');
+    await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await use(path);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import os from 'node:os';
 import { before } from 'node:test';
 import { rejectsWith } from '../fixtures/programs/harness.js';
-import { type LabShell, needs, noise, openLab, type Sshd } from '../support/lab/index.js';
+import { type LabShell, type LabUser, needs, noise, openLab, type Sshd } from '../support/lab/index.js';
 import { reaches, sshTest, toUser } from '../support/ssh.js';
 
 const lab = openLab();
@@ -20,14 +20,12 @@ if (here.skip === false) {
 
 for (const shell of SHELLS) {
   sshTest(`A user with ${shell} is reached, behind the longest banner that sshd can send and start files that print`, here, async ({ router }) => {
-    await using quiet = await lab.user({ shell });
     await using noisy = await lab.user({ shell, noise: noise(50_000) });
-    await reaches(router.ssh(toUser(server, quiet)), quiet);
     await reaches(router.ssh(toUser(server, noisy)), noisy);
   });
 }
 
-for (const shell of ['bash', 'zsh', 'tcsh'] as const) {
+for (const shell of ['bash', 'tcsh'] as const) {
   sshTest(`10 MB from the start files of ${shell} do no harm`, { ...here, timeoutMs: 60_000 }, async ({ router }) => {
     await using noisy = await lab.user({ shell, noise: noise(10_000_000) });
     await reaches(router.ssh(toUser(server, noisy)), noisy);
@@ -48,24 +46,25 @@ for (const nodeIn of ['nvm', 'fnm', 'volta', 'asdf', 'mise', 'n'] as const) {
   });
 }
 
-/** A program in a home that says it is Node 10. */
-const OLD = (node: string, home: string): string => `#!/bin/sh\nNODE_OPTIONS="-r ${home}/old.cjs" exec ${node} "$@"\n`;
-const OLD_CODE =
-  'delete process.env.NODE_OPTIONS;Object.defineProperty(process,"version",{value:"v10.24.1"});Object.defineProperty(process,"versions",{value:{node:"10.24.1"}});';
+/** Puts a Node into a home that says it is Node 10. */
+function putOld(user: LabUser, path: string): void {
+  const node = `${lab.directory}/bin/node`; // what nodeIn makes
+  user.write(path, `#!/bin/sh\nNODE_OPTIONS="-r ${user.home}/old.cjs" exec ${node} "$@"\n`, 0o755);
+  user.write('old.cjs', 'delete process.env.NODE_OPTIONS;Object.defineProperty(process,"version",{value:"v10.24.1"});');
+}
 
 sshTest('A Node that is too old makes way for one that is not', here, async ({ router }) => {
-  await using user = await lab.user({ nodeIn: 'n', files: { 'old.cjs': OLD_CODE } });
-  user.write('.nvm/versions/node/v10.24.1/bin/node', OLD(lab.node, user.home), 0o755);
-  user.write('.nvm/versions/node/v9.0.0/bin/node', OLD(lab.node, user.home), 0o755);
-  user.write('.profile', 'PATH=$HOME/.nvm/versions/node/v10.24.1/bin:$PATH\n');
-  const context = await reaches(router.ssh(toUser(withoutNode, user)), user);
+  await using user = await lab.user({ nodeIn: 'n' });
+  for (const version of ['v10.24.1', 'v9.11.0']) putOld(user, `.nvm/versions/node/${version}/bin/node`);
+  await using oldFirst = await lab.sshd({ hidesNode: true, env: { PATH: `${user.home}/.nvm/versions/node/v10.24.1/bin:/usr/bin:/bin` } });
+  const context = await reaches(router.ssh(toUser(oldFirst, user)), user);
   assert.equal((await context.info()).node, process.versions.node);
   assert.deepEqual(await context.call(() => process.argv.slice(1)), []);
 });
 
 sshTest('Where every Node is too old the error names one', here, async ({ router }) => {
-  await using user = await lab.user({ files: { 'old.cjs': OLD_CODE } });
-  user.write('n/bin/node', OLD(lab.node, user.home), 0o755);
+  await using user = await lab.user({ nodeIn: 'n' });
+  putOld(user, 'n/bin/node');
   const error = await rejectsWith(router.ssh(toUser(withoutNode, user, { runtime: 'never' })), 'ERR_MITOS_RUNTIME_OLD');
   assert.match(error.message, /v10\.24\.1.*v12\.22/);
 });

@@ -1,6 +1,5 @@
 /** What a program finds in a context that was reached. */
-import type { Context } from '../../index.ts';
-import { PLACES } from '../../parent/first-stage.ts';
+import { type Context, NODE_PLACES } from '../../index.ts';
 import { formatBytes, formatMs } from '../terminal.ts';
 import { collect, type Fact, fact, firstLine, type Place, run } from './facts.ts';
 import { examineSurroundings, readClock, type Surroundings, startThread } from './functions.ts';
@@ -95,7 +94,7 @@ function surroundingFacts(found: Surroundings): Fact[] {
 
 /** Where a Node may be: as the first stage looks for one. */
 const CANDIDATES: string =
-  `for n in \`command -v node\` \`command -v nodejs\` ${PLACES};do [ -d "$n" ]&&n=$n/node;` +
+  `for n in \`command -v node\` \`command -v nodejs\` ${NODE_PLACES};do [ -d "$n" ]&&n=$n/node;` +
   '[ -f "$n" ]&&[ -x "$n" ]&&echo "$n `"$n" -v 2>&1 </dev/null`";done;:';
 
 async function candidates(context: Place): Promise<Fact[]> {

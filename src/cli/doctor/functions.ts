@@ -76,7 +76,7 @@ function libcHere(): string | null {
   const report = process.report ? (process.report.getReport() as unknown as { header?: { glibcVersionRuntime?: string } }) : {};
   if (report.header && report.header.glibcVersionRuntime) return `glibc ${report.header.glibcVersionRuntime}`;
   try {
-    return fs.readdirSync('/lib').some((name) => /^ld-musl-/.test(name)) ? 'musl' : null;
+    return fs.readdirSync('/lib').some((name) => name.startsWith('ld-musl-')) ? 'musl' : null;
   } catch {
     return null;
   }

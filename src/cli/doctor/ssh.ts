@@ -3,7 +3,6 @@
  * judges it, and the methods of authentication it offers. Nothing is offered to the server but the method "none".
  */
 import { escapeText, type SshOptions } from '../../index.ts';
-import { type SshOrderOptions, sshArguments, unknownSetting } from '../../parent/ssh-arguments.ts';
 import { collect, type Fact, fact, firstLine, lastLine, listed, type Place, type Ran, run } from './facts.ts';
 import { examinePaths, examineServer, type ServerFacts } from './functions.ts';
 
@@ -15,7 +14,11 @@ type SshConfig = ReadonlyMap<string, readonly string[]>;
 
 /** Examines an ssh step from the place that takes it. */
 export async function examineSsh(place: Place, options: SshOptions): Promise<Fact[]> {
-  const [version, { argv, settings }] = await Promise.all([run(place, [options.sshPath ?? 'ssh', '-V']), settle(place, options)]);
+  const ssh = commandOf(options);
+  const [version, settings] = await Promise.all([
+    run(place, [options.sshPath ?? 'ssh', '-V']),
+    run(place, [...ssh, '-v', '-G', '--', options.hostname]),
+  ]);
   if (version.exitCode !== 0) return [missingClient(version, options)];
   const client = fact('ok', 'ssh', firstLine(version.stderr));
   if (settings.exitCode !== 0) {
@@ -30,7 +33,7 @@ export async function examineSsh(place: Place, options: SshOptions): Promise<Fac
     ['configuration', Promise.resolve([configuration(options, config, settings.stderr)])],
     ['keys', keys(place, options, config)],
     ['server', way(place, config)],
-    ['host key', handshake(place, argv, options)],
+    ['host key', handshake(place, ssh, options)],
   ]);
   // Where no server is to be found there is no key to be seen.
   const isAway = found.some(({ what, state }) => what === 'server' && state === 'failed');
@@ -44,16 +47,18 @@ function missingClient({ exitCode, stderr, problem }: Ran, { transport }: SshOpt
   });
 }
 
-/** The command line that the method would use, and what `ssh -G` makes of it. Settings that an old client does not know are left out. */
-async function settle(place: Place, options: SshOptions): Promise<{ argv: string[]; settings: Ran }> {
-  const unknown = new Set<string>();
-  for (;;) {
-    const argv = sshArguments(options as unknown as SshOrderOptions, { intervalMs: 15_000, timeoutMs: 45_000 }, { unknown, methods: [] });
-    const settings = await run(place, [argv[0] as string, '-v', '-G', ...argv.slice(1)]);
-    const setting = unknownSetting(settings.stderr.split('\n'));
-    if (setting === undefined || unknown.has(setting)) return { argv, settings };
-    unknown.add(setting);
+/** The client, with those options of the step that decide where it goes and whom it trusts. */
+function commandOf({ sshPath = 'ssh', configFile, username, port, identityFile = [], knownHosts, sshArgs = [] }: SshOptions): string[] {
+  const argv = [sshPath];
+  if (configFile !== undefined) argv.push('-F', configFile);
+  if (username !== undefined) argv.push('-l', username);
+  if (port !== undefined) argv.push('-p', String(port));
+  for (const path of [identityFile].flat()) argv.push('-i', path);
+  if (knownHosts !== undefined) {
+    const files = [knownHosts].flat().map((file) => (/[\s"]/.test(file) ? `"${file}"` : file));
+    argv.push('-o', `UserKnownHostsFile=${files.join(' ')}`, '-o', 'GlobalKnownHostsFile=/dev/null');
   }
+  return [...argv, ...sshArgs];
 }
 
 function readConfig(text: string): SshConfig {
@@ -176,7 +181,7 @@ const UNCHECKED: readonly string[] = [
 async function handshake(place: Place, [program, ...rest]: readonly string[], options: SshOptions): Promise<Fact[]> {
   // The first value of an option wins.
   const attempt = (extra: readonly string[]): Promise<Ran> =>
-    run(place, [program as string, ...ATTEMPT, ...extra, ...rest, 'true'], { timeoutMs: 10_000 });
+    run(place, [program as string, ...ATTEMPT, ...extra, ...rest, '--', options.hostname, 'true'], { timeoutMs: 10_000 });
   const strict = await attempt(['-o', 'StrictHostKeyChecking=yes']);
   const [, type, fingerprint] = /Server host (?:key|certificate): (\S+) (SHA256:\S+)/.exec(strict.stderr) ?? [];
   if (type === undefined || fingerprint === undefined) {
