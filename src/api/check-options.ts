@@ -150,7 +150,7 @@ export function checkOptions(method: string, options: ConnectOptions): ConnectOp
     if (!test) throw new TypeError(`${method}() has no option "${key}"`);
     const wrong = test(value);
     if (wrong) {
-      const Refusal = typeof value === 'number' && wrong.includes('number') ? RangeError : TypeError;
+      const Refusal = test === ms || (typeof value === 'number' && wrong.includes('number')) ? RangeError : TypeError;
       throw new Refusal(`${key} of ${method}() ${wrong}${test === secret || test === prompts ? '' : `, not ${show(value)}`}`);
     }
     given[key] = test === secret ? asSecret(value) : test === prompts ? withSecrets(value) : value;

@@ -37,7 +37,7 @@ export async function ping(router: Router, targets: readonly Target[], { count, 
   // A spec is told from the others by its identity.
   const texts = new Map<unknown, string>(targets.map(({ text, steps }) => [steps.map(specOf), text]));
   const measuring: Promise<boolean>[] = [];
-  for await (const one of router.connectAll(texts.keys() as Iterable<never>)) {
+  for await (const one of router.connectAll(texts.keys() as Iterable<never>, { retries: 0 })) {
     const target = texts.get(one.spec) as string;
     if (one.status !== 'ok') passShutdown(one.error);
     const measured =

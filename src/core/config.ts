@@ -15,6 +15,8 @@ export interface ChildConfig {
   title: string;
   isThreadless: boolean;
   isUnidirectional: boolean;
+  /** Whether bytes are dear on the link to the parent. */
+  isThin?: boolean | undefined;
   limits: Limits;
   keepAlive: KeepAlive;
   env?: Record<string, string> | undefined;

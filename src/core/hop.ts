@@ -92,6 +92,7 @@ export class Hop {
     name: string,
     onClose: (stream: Stream, reason: MitosError) => void,
     keepAlive: KeepAlive = this.config.keepAlive,
+    isThin: boolean | undefined = this.config.isThin,
   ): Stream {
     return new Stream({
       peerId,
@@ -99,6 +100,7 @@ export class Hop {
       name,
       clock: this.clock,
       keepAlive,
+      isThin,
       onFrame: (stream, frame) => this.router.route(frame, stream),
       onClose,
     });

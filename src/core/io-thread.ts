@@ -5,7 +5,7 @@ import { OUT } from './descriptors.ts';
 import { writeNow } from './fd-transport.ts';
 import { type Sources, threadSource } from './hop.ts';
 import { CELLS, type FrameLink, sharedLock } from './port-transport.ts';
-import { type ContextId, dstOf } from './wire.ts';
+import { dstOf, shorten } from './wire.ts';
 
 /** What a thread of a context is started with. */
 export interface ThreadData {
@@ -44,7 +44,7 @@ const SHORTCUT_BYTES = 65536;
  * Lets the user's thread write frames for its ancestors to the descriptor itself, which saves waking the I/O thread. Only
  * when the link is idle and nobody else writes, so order is kept; what does not fit goes to the I/O thread, lock and all.
  */
-export function addShortcut(link: FrameLink, cells: Int32Array, ancestors: readonly ContextId[]): void {
+export function addShortcut(link: FrameLink, cells: Int32Array, { ancestors, isThin }: ChildConfig): void {
   const lock = sharedLock(cells);
   link.shortcut = (frames) => {
     let size = 0;
@@ -53,7 +53,8 @@ export function addShortcut(link: FrameLink, cells: Int32Array, ancestors: reado
       if (!ancestors.includes(dstOf(frame))) return false;
     }
     if (size > SHORTCUT_BYTES || !link.isIdle || !lock.tryAcquire()) return false;
-    const rest = writeNow(OUT, frames.length > 1 ? [Buffer.concat(frames)] : frames);
+    const bytes = isThin ? frames.map(shorten) : frames;
+    const rest = writeNow(OUT, bytes.length > 1 ? [Buffer.concat(bytes)] : bytes);
     if (rest.length) link.notify({ rest: Buffer.concat(rest as Uint8Array[]) });
     else lock.release();
     return true;

@@ -138,7 +138,7 @@ function bootThreaded(config: ChildConfig, sources: Sources): void {
       endUser(user, notice.graceMs);
     },
   );
-  addShortcut(link, cells, config.ancestors);
+  addShortcut(link, cells, config);
   const user = createUser(config, (frame) => link.send(frame), pumpOf(link, Infinity), core());
   self.user = user;
   process.on('exit', () => flushUser(user, pumpOf(link, 250)));

@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import { MitosError, mitosError } from './errors.ts';
 import { PING, PONG } from './handles.ts';
 import type { Transport } from './transport.ts';
-import { BULK, CONTROL, type ContextId, FrameParser, HEADER, handleOf, MAX_FRAME_DATA, makeFrame, PRIORITY } from './wire.ts';
+import { BULK, type ContextId, CONTROL, FrameParser, handleOf, HEADER, makeFrame, MAX_FRAME_DATA, PRIORITY, shorten } from './wire.ts';
 
 /** Frames up to this size are copied together into one write. */
 const SMALL = 4096;
@@ -44,6 +44,8 @@ export interface StreamOptions {
   name: string;
   clock: Clock;
   keepAlive: KeepAlive;
+  /** Whether bytes are dear on this link: small frames get short headers. */
+  isThin?: boolean | undefined;
   onFrame: (stream: Stream, frame: Buffer) => void;
   /** Called once, after the stream has been taken out of use. */
   onClose: (stream: Stream, reason: MitosError) => void;
@@ -84,8 +86,9 @@ export class Stream {
     if (this.isClosed || frame.length > HEADER + MAX_FRAME_DATA) return;
     // biome-ignore lint/style/noNonNullAssertion: the flags were checked by whoever made or parsed the frame, see PRIORITY
     const priority = (frame[2]! & PRIORITY) > BULK ? BULK : frame[2]! & PRIORITY;
-    (this.#queues[priority] as Buffer[]).push(frame);
-    this.queuedBytes += frame.length;
+    const bytes = this.#options.isThin ? shorten(frame) : frame;
+    (this.#queues[priority] as Buffer[]).push(bytes);
+    this.queuedBytes += bytes.length;
     if (!this.#isScheduled) {
       this.#isScheduled = true;
       queueMicrotask(() => this.flush());

@@ -4,6 +4,9 @@
  *     0 u8 magic  1 u8 version  2 u8 flags  3 u8 reserved  4 u32 dst  8 u32 src  12 u32 auth
  *     16 u32 handle  20 u32 replyTo  24 u32 length of the data
  *
+ * On a link that is worth it, a frame with small numbers and little data has a short header: u8 magic, u8 flags, u8 length, u8 dst,
+ * u8 src, u8 auth, u16 handle, u16 replyTo. It is made when it is queued and undone when it is parsed; nobody else sees it.
+ *
  * A hop reads and stamps the header in place and passes the same Buffer on; it never looks at the data. A message with
  * more than {@link MAX_FRAME_DATA} bytes goes as frames with {@link FRAGMENT}, whose data starts with u32 message id (of
  * its source) and u32 total length. See `docs/protocol.md`.
@@ -12,10 +15,14 @@ import { type MitosError, mitosError } from './errors.ts';
 
 /** First byte of every frame. */
 export const MAGIC = 0x6d;
+/** First byte of a frame with a short header. */
+export const SHORT_MAGIC = 0x73;
 /** Version of the wire; a difference ends the link. */
 export const VERSION = 1;
 /** Bytes of the header. */
 export const HEADER = 28;
+/** Bytes of a short header. */
+export const SHORT_HEADER = 10;
 /** Most data in one frame, in bytes. */
 export const MAX_FRAME_DATA = 65536;
 
@@ -117,6 +124,39 @@ export function replyToOf(frame: Buffer): number {
   return frame.readUInt32BE(20);
 }
 
+/** The same frame with a short header, if it can have one. */
+export function shorten(frame: Buffer): Buffer {
+  const size = frame.length - HEADER;
+  const contexts = dstOf(frame) | srcOf(frame) | authOf(frame);
+  const mailboxes = handleOf(frame) | replyToOf(frame);
+  if (size > 255 || contexts & ~255 || mailboxes & ~65535) return frame;
+  const short = Buffer.allocUnsafe(SHORT_HEADER + size);
+  short[0] = SHORT_MAGIC;
+  short[1] = frame[2] as number;
+  short[2] = size;
+  short[3] = dstOf(frame);
+  short[4] = srcOf(frame);
+  short[5] = authOf(frame);
+  short.writeUInt16BE(handleOf(frame), 6);
+  short.writeUInt16BE(replyToOf(frame), 8);
+  frame.copy(short, SHORT_HEADER, HEADER);
+  return short;
+}
+
+/** The frame that {@link shorten} was given. */
+function lengthen(short: Buffer): Buffer {
+  const frame = makeFrame(
+    short[1] as number,
+    short[3] as number,
+    short[4] as number,
+    short.readUInt16BE(6),
+    short.readUInt16BE(8),
+    short.subarray(SHORT_HEADER),
+  );
+  frame[15] = short[5] as number;
+  return frame;
+}
+
 /**
  * Finds the frames in a flow of bytes, however it is cut into chunks. May be pushed to again while it hands over a frame (a
  * handler that blocks for an answer does so): the inner call goes on where the outer one was.
@@ -129,7 +169,7 @@ export class FrameParser {
   /** Bytes that have come and were not handed over. */
   #bytes = 0;
   /** Bytes without which nothing can be done. */
-  #need: number = HEADER;
+  #need: number = SHORT_HEADER;
 
   /**
    * Takes a chunk and calls `onFrame` for every frame that is now whole.
@@ -141,13 +181,13 @@ export class FrameParser {
     this.#more.push(chunk);
     this.#bytes += chunk.length;
     for (let frame = this.#next(); frame; frame = this.#next()) onFrame(frame);
-    if (this.#bytes && this.#need === HEADER) this.#checkStart();
+    if (this.#bytes && this.#need <= HEADER) this.#checkStart();
   }
 
   /** Junk shows by its first byte: the rest of it may never come. */
   #checkStart(): void {
     this.#join();
-    if (this.#chunk[0] !== MAGIC) throw notAFrame(this.#chunk);
+    if (this.#chunk[0] !== MAGIC && this.#chunk[0] !== SHORT_MAGIC) throw notAFrame(this.#chunk);
   }
 
   #next(): Buffer | undefined {
@@ -155,18 +195,26 @@ export class FrameParser {
       if (this.#chunk.length - this.#at < this.#need) this.#join();
       const chunk = this.#chunk;
       const at = this.#at;
-      const length = chunk.readUInt32BE(at + 24);
-      if (chunk[at] !== MAGIC || chunk[at + 1] !== VERSION || chunk[at + 3] !== 0 || length > MAX_FRAME_DATA) {
-        throw notAFrame(chunk.subarray(at, at + HEADER));
+      const isShort = chunk[at] === SHORT_MAGIC;
+      if (isShort) this.#need = SHORT_HEADER + (chunk[at + 2] as number);
+      else if (this.#need < HEADER) {
+        this.#need = HEADER;
+        continue;
+      } else {
+        const length = chunk.readUInt32BE(at + 24);
+        if (chunk[at] !== MAGIC || chunk[at + 1] !== VERSION || chunk[at + 3] !== 0 || length > MAX_FRAME_DATA) {
+          throw notAFrame(chunk.subarray(at, at + HEADER));
+        }
+        this.#need = HEADER + length;
       }
-      this.#need = HEADER + length;
       const end = at + this.#need;
       if (end > chunk.length) continue;
       this.#bytes -= this.#need;
-      this.#need = HEADER;
+      this.#need = SHORT_HEADER;
       this.#at = end;
       if (!this.#bytes) this.#join();
-      return at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end);
+      const bytes = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end);
+      return isShort ? lengthen(bytes) : bytes;
     }
     return undefined;
   }

@@ -62,6 +62,7 @@ export function createInProcessSsh(host: InProcessHost): Method {
 export function eitherSsh(openssh: Method | undefined, host: InProcessHost): Method {
   const inProcess = createInProcessSsh(host);
   return {
+    isFar: true,
     start: (order, config, hop) => {
       const method = order.options['transport'] === 'in-process' ? inProcess : openssh;
       if (!method) throw new TypeError('There is no other transport here');

@@ -20,7 +20,13 @@ export const command: Method = {
       asWord,
       terminal,
       isTyped: prompts !== undefined,
-      converse: prompts && ((talk) => new Dialogue(prompts.map((prompt): Prompt => ({ ...prompt, isLast: true })), talk)),
+      converse:
+        prompts &&
+        ((talk) =>
+          new Dialogue(
+            prompts.map((prompt): Prompt => ({ ...prompt, isLast: true })),
+            talk,
+          )),
     });
   },
 };

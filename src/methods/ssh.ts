@@ -13,6 +13,7 @@ const PAUSE_MS = 100;
 
 /** Starts ssh; again, when the server hangs up before the login, or for a client that does not know a setting. */
 export const ssh: Method = {
+  isFar: true,
   start(order, config, hop) {
     const options = order.options as SshOrderOptions & typeof order.options;
     // The master has its own `ssh`, which takes such orders.

@@ -18,6 +18,8 @@ import { connectFailure, endOfChild, type Failure, isShortage, type Progress } f
 
 /** A connection method: how to start one kind of child. */
 export interface Method {
+  /** Whether the link crosses a network, where bytes are dear. */
+  isFar?: boolean;
   /** Starts a child. Throws a TypeError for options it cannot take. Secrets in the options are overwritten when it is up, or gone. */
   start(order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink;
   /** Reads more out of a failure than its exit status says. */
@@ -55,8 +57,8 @@ export class Connector implements ParentLayer {
     const order = unpackOrder(dataOf(frame));
     const { router } = this.#hop;
     const method = this.#methodOf(order);
-    const config = this.#configFor(order);
-    const stream = this.#hop.createStream(order.id, order.name, (_stream, reason) => this.#onLinkLost(order.id, reason), config.keepAlive);
+    const config = this.#configFor(order, method);
+    const stream = this.#hop.createStream(order.id, order.name, (_stream, reason) => this.#onLinkLost(order.id, reason), config.keepAlive, config.isThin === true);
     router.addChild(stream);
     let link: ChildLink;
     try {
@@ -225,7 +227,7 @@ export class Connector implements ParentLayer {
     return lost && status.exitCode === null && status.signal === null ? lost : endOfChild(order.name, status, progress);
   }
 
-  #configFor(order: ConnectOrder): ChildConfig {
+  #configFor(order: ConnectOrder, method: Method | undefined): ChildConfig {
     const own = this.#hop.config;
     const { threadless, keepAlive, env, cwd, remoteName } = order.options;
     return {
@@ -236,6 +238,7 @@ export class Connector implements ParentLayer {
       title: remoteName ?? own.title,
       isThreadless: threadless === true,
       isUnidirectional: own.isUnidirectional,
+      isThin: method?.isFar,
       limits: own.limits,
       keepAlive: { ...own.keepAlive, ...keepAlive },
       env,

@@ -54,11 +54,7 @@ class ReplayTransport implements Transport {
  * Starts a child by `start`, which is given the number of the attempt; when it ends before the first stage has said a word,
  * `delayOf` says after how many milliseconds it is tried again, or (undefined) that it has failed.
  */
-export function retrying(
-  start: (attempt: number) => ChildLink,
-  delayOf: (failed: Attempt) => number | undefined,
-  clock: Clock,
-): ChildLink {
+export function retrying(start: (attempt: number) => ChildLink, delayOf: (failed: Attempt) => number | undefined, clock: Clock): ChildLink {
   const transport = new ReplayTransport();
   let number = 1;
   let current = start(1);

@@ -15,7 +15,13 @@ const KEYS = 'name the key with identityFile, give its passphrase, or load it in
 
 /** What ssh says; the first that fits. */
 const OWN_WORDS: readonly Rule[] = [
-  [/REVOKED HOST KEY|was revoked|revoked by file/, 'HOST_KEY', 'its host key is revoked', 'do not connect; ask whoever runs it', { reason: 'revoked' }],
+  [
+    /REVOKED HOST KEY|was revoked|revoked by file/,
+    'HOST_KEY',
+    'its host key is revoked',
+    'do not connect; ask whoever runs it',
+    { reason: 'revoked' },
+  ],
   [
     /IDENTIFICATION HAS CHANGED|Host key for .* has changed/,
     'HOST_KEY',
@@ -32,14 +38,28 @@ const OWN_WORDS: readonly Rule[] = [
   ],
   [/Could not resolve hostname/, 'DNS', 'its name cannot be resolved', 'check hostname; an alias needs a line in the ssh configuration'],
   [/(Connection|Operation) timed out|^Connection .* timed out/m, 'CONNECT_TIMEOUT', 'it does not answer'],
-  [/^ssh: connect to |stdio forwarding failed|open failed: connect/m, 'REFUSED', 'it cannot be reached', 'check hostname and port, and that sshd runs there'],
+  [
+    /^ssh: connect to |stdio forwarding failed|open failed: connect/m,
+    'REFUSED',
+    'it cannot be reached',
+    'check hostname and port, and that sshd runs there',
+  ],
   [/Too many authentication failures/, 'AUTH', 'it was offered too many keys', 'name one with identityFile, and set identitiesOnly'],
   [/Permission denied \([^)]*(password|keyboard)/, 'PASSWORD_REQUIRED', 'it wants a password', `give the option password, or ${KEYS}`],
   [/Permission denied|No more authentication methods/, 'AUTH', 'it accepts none of the keys', KEYS],
-  [/onfiguration|^(command-line|\/\S+):? line \d+|^unknown option|Can't open user config|nsupported option/m, 'TRANSPORT_EXIT', 'ssh does not accept its configuration'],
+  [
+    /onfiguration|^Bad owner|^(command-line|\/\S+):? line \d+|^unknown option|Can't open user config|nsupported option/m,
+    'TRANSPORT_EXIT',
+    'ssh does not accept its configuration',
+  ],
   [/administratively prohibited|open refused/, 'TRANSPORT_EXIT', 'the server opens no session', 'see MaxSessions in its configuration'],
   [/no matching|Unable to negotiate/, 'TRANSPORT_EXIT', 'the two sides have no algorithm in common'],
-  [/^\s*$/, 'TRANSPORT_EXIT', 'ssh ended without a word', 'the server hung up, or opens no session (MaxSessions); debugLevel: 1 has ssh say more'],
+  [
+    /^$/,
+    'TRANSPORT_EXIT',
+    'ssh ended without a word',
+    'the server hung up, or opens no session (MaxSessions); debugLevel: 1 has ssh say more',
+  ],
 ];
 
 /** What a server or a shell says. */
@@ -57,8 +77,13 @@ const OTHER_COMMAND: Rule = [
 
 /** Whether ssh said nothing but that the server hung up before the login. */
 export function isBusy({ exitCode }: ExitStatus, lines: readonly string[]): boolean {
-  const words = lines.filter((line) => line.trim() && !/^debug\d: /.test(line));
+  const words = wordsIn(lines);
   return exitCode === OWN_FAILURE && words.length > 0 && words.every((line) => BUSY.test(line));
+}
+
+/** What was printed, without what ssh tells when it is debugged. */
+function wordsIn(lines: readonly string[]): string[] {
+  return lines.filter((line) => line.trim() && !/^debug\d: /.test(line));
 }
 
 /** What ssh did not get. */
@@ -72,7 +97,7 @@ export function explainSsh(progress: Progress, status: ExitStatus): Failure | un
     const hint = 'only a password or a passphrase can be given, each once; for a jump host in a step of its own: router.ssh(…).ssh(…)';
     return failure('AUTH', `it asks ${JSON.stringify(question)}`, hint);
   }
-  if (stage === 'asked-again' && /^Enter passphrase/.test(question as string)) {
+  if (stage === 'asked-again' && (question as string).startsWith('Enter passphrase')) {
     return failure('PASSWORD_WRONG', 'the passphrase does not open the key');
   }
   if (stage !== 'start' || error || exitCode === null) return undefined;
@@ -80,7 +105,7 @@ export function explainSsh(progress: Progress, status: ExitStatus): Failure | un
     const hint = 'too many may be logging in at once (MaxStartups); set retries, or it is no ssh server';
     return failure('TRANSPORT_EXIT', 'it hung up before the login', hint, { transient: true });
   }
-  const text = lines.join('\n');
+  const text = wordsIn(lines).join('\n');
   const rules = exitCode === OWN_FAILURE ? OWN_WORDS : [...REMOTE_WORDS, OTHER_COMMAND];
   const rule = rules.find(([pattern]) => pattern.test(text));
   return rule && failure(rule[1], rule[2], rule[3], rule[4]);

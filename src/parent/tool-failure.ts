@@ -8,12 +8,13 @@ import type { Method } from './connector.ts';
 /** A failure: its code, what it means, what to do. */
 export type ToolFailure = readonly [code: ErrorCode, message: string, hint?: string];
 
-const NO_SHELL: ToolFailure = ['ERR_MITOS_NO_RUNTIME', 'there is no sh in it', 'mitos needs a POSIX shell and Node there'];
+const NEEDS = 'mitos needs a POSIX shell and Node there';
+const NO_SHELL: ToolFailure = ['ERR_MITOS_NO_RUNTIME', 'there is no sh in it', NEEDS];
 const NO_USER: ToolFailure = ['ERR_MITOS_AUTH', 'no such user there', 'check the option username'];
 
 /** The first match counts: later patterns also match what earlier ones are about. */
 const WORDS: readonly (readonly [RegExp, ToolFailure])[] = [
-  [/executable file \S+ not found|exec: "sh"|Failed to exec "|execvp\(\): |Command not found/, NO_SHELL],
+  [/executable file \S+ not found|exec: "sh"|Failed to exec "|execvp\(\): |Command not found|failed to run command/, NO_SHELL],
   [/find user|unknown user|invalid user|user \S+ does not exist|no such user/i, NO_USER],
   [
     /permission denied|not permitted|needed permissions|lack access|\((Forbidden|Unauthorized)\)/i,
@@ -38,7 +39,8 @@ const WORDS: readonly (readonly [RegExp, ToolFailure])[] = [
 /** What all of them mean by an exit status. */
 const STATUSES: Readonly<Record<number, ToolFailure>> = {
   126: ['ERR_MITOS_NO_RUNTIME', 'its sh cannot be run'],
-  127: NO_SHELL,
+  // Some programs lose the last words of a command that ends at once, those of the first stage too.
+  127: ['ERR_MITOS_NO_RUNTIME', 'there is no sh in it, or Node cannot be run', NEEDS],
   // These two are systemd's.
   203: NO_SHELL,
   217: NO_USER,

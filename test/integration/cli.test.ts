@@ -74,7 +74,7 @@ testWithOracle('mitos ends with code 2 and one clear line when the command line 
 });
 
 testWithOracle('mitos runs from a link to it, as npm makes them', async ({ signal }) => {
-  const folder = await mkdtemp(join(tmpdir(), 'mitos-'));
+  const folder = await mkdtemp(join(tmpdir(), 'link-'));
   try {
     await symlink(`${ROOT}${MAIN}`, join(folder, 'mitos'));
     const { stdout, code } = await run([process.execPath, join(folder, 'mitos'), 'demo'], { signal });

@@ -25,7 +25,11 @@ for (const tool of ['dzdo', 'pbrun', 'ksu']) {
       const text = `[${tool}] Password for deploy: `;
       const { path, calls } = lab.stub(tool, { stderr: 'Good morning.\n', prompt: { text, password: 'right', on } });
       const run = (send: string) =>
-        router.command({ argv: [path, '-u', 'root', '--'], terminal: on === 'terminal', prompts: [{ expect: text, send: new Secret(send) }] });
+        router.command({
+          argv: [path, '-u', 'root', '--'],
+          terminal: on === 'terminal',
+          prompts: [{ expect: text, send: new Secret(send) }],
+        });
       const child = run('right');
       assert.ok(bytes.equals(Buffer.from(await child.call(echo<Uint8Array>, bytes))));
       assert.deepEqual(calls()[0]?.argv.slice(0, 4), ['-u', 'root', '--', 'sh']);

@@ -26,7 +26,10 @@ treeTest('doas takes a password and carries 5 MB each way', test, async ({ route
   const bytes = Buffer.alloc(5_000_000, 'bytes\0\r\n\x03\x04');
   assert.ok(bytes.equals(Buffer.from(await root.call(echo<Uint8Array>, bytes))));
   assert.equal(await root.call(variable, 'LANGUAGE'), undefined);
-  assert.deepEqual(records.filter(({ source }) => source === 'stderr'), []);
+  assert.deepEqual(
+    records.filter(({ source }) => source === 'stderr'),
+    [],
+  );
 });
 
 treeTest('doas without a password works where it is not asked for, and says so where it is', test, async ({ router }) => {

@@ -86,13 +86,16 @@ testWithOracle('without a terminal the doctor prints plain ASCII lines, a fact e
 
 const script = requirement('script', () => findCommand('script') !== undefined);
 
-testWithOracle('on a terminal the doctor shows signs and colours, and keeps to its width', { ...script }, async ({ signal }) => {
+testWithOracle('on a terminal the doctor shows signs and colours, and breaks lines at its width', { ...script }, async ({ signal }) => {
   const line = `stty cols 72; exec '${process.execPath}' ${MAIN} doctor 'local,local?node=/nowhere/node'`;
   const { stdout, code } = await run(['script', '-qefc', line, '/dev/null'], { signal, env: { TERM: 'xterm' } });
   assert.equal(code, 1);
   assert.match(stdout, /\x1b\[32m✔\x1b\[39m/);
   assert.match(stdout, /\x1b\[31m✘\x1b\[39m/);
   for (const row of stdout.replace(/\x1b\[\d+m/g, '').split('\r\n')) assert.ok(row.length < 72, row);
+  const text = stdout.replace(/\x1b\[\d+m/g, '').replace(/\s+/g, ' ');
+  assert.ok(text.includes('Cannot connect "local.local" via local: "/nowhere/node" cannot be run there'), text);
+  assert.ok(text.includes('programs that insist on a terminal can be used'), text);
 });
 
 testWithOracle('the doctor examines client, configuration, server and host key of an ssh step', { ...sshd }, async ({ signal }) => {

@@ -25,7 +25,13 @@ function childrenOf(pid: number): number[] {
 
 treeTest('A tool that is not installed is named, with a hint', test, async ({ router }) => {
   const path = '/nowhere/tool';
-  for (const child of [router.sudo({ sudoPath: path }), router.su({ path }), router.doas({ path }), router.run0({ path }), router.runuser({ path })]) {
+  for (const child of [
+    router.sudo({ sudoPath: path }),
+    router.su({ path }),
+    router.doas({ path }),
+    router.run0({ path }),
+    router.runuser({ path }),
+  ]) {
     const error = await rejectsWith(child, 'ERR_MITOS_TRANSPORT_EXIT');
     assert.match(error.message, /\/nowhere\/tool ENOENT/);
     assert.match(error.hint ?? '', /installed/);

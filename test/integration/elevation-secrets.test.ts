@@ -82,7 +82,10 @@ testWithOracle('A canary password shows nowhere, whether it is right or wrong', 
   await using _doas = await lab.doas(doas(right) + doas(wrong));
   const shown: Record<string, string> = {};
   const outcomes: Record<string, string> = {};
-  const router = new Router({ logLevel: 'trace', logger: (record) => (shown['log'] += inspect(record, { depth: null, showHidden: true })) });
+  const router = new Router({
+    logLevel: 'trace',
+    logger: (record) => (shown['log'] += inspect(record, { depth: null, showHidden: true })),
+  });
   const found = await watched(async () => {
     for (const user of [right, wrong]) {
       const start = asUser(router, user);
@@ -90,7 +93,7 @@ testWithOracle('A canary password shows nowhere, whether it is right or wrong', 
         const key = `${user === right ? 'right' : 'wrong'} ${what}`;
         const opened = attempt();
         const inspected = (value: unknown): string => inspect(value, { depth: null, showHidden: true, maxStringLength: null });
-        outcomes[key] = await opened.call(uid).then(String, (error: { code: string }) => {
+        outcomes[key] = await opened.call(uid).then(String, (error: Error & { code: string }) => {
           shown[key] = inspected(error) + JSON.stringify(error) + String(error);
           return error.code;
         });
@@ -107,5 +110,6 @@ testWithOracle('A canary password shows nowhere, whether it is right or wrong', 
   assert.equal(outcomes['right sudo'], '0', inspect(outcomes));
   assert.equal(outcomes['right su'], String(right.uid));
   assert.equal(outcomes['right doas'], '0');
-  for (const key of ['wrong sudo', 'wrong su', 'wrong doas', 'right command that refuses']) assert.equal(outcomes[key], 'ERR_MITOS_PASSWORD_WRONG', key);
+  for (const key of ['wrong sudo', 'wrong su', 'wrong doas', 'right command that refuses'])
+    assert.equal(outcomes[key], 'ERR_MITOS_PASSWORD_WRONG', key);
 });

@@ -20,9 +20,16 @@ exec sleep 1000`;
 for (const kind of ['sudo', 'run0']) {
   testWithOracle(`Ctrl-C while ${kind} asks leaves the terminal as it was, and no process`, needs('root'), async ({ signal }) => {
     const tool = script(lab, kind, ASKS);
-    const out = script(lab, 'shell', `trap : INT; stty -a >$FOLDER/before; "$@"; echo $? >$FOLDER/status; stty -a >$FOLDER/after; tty >$FOLDER/tty`);
+    const out = script(
+      lab,
+      'shell',
+      `trap : INT; stty -a >$FOLDER/before; "$@"; echo $? >$FOLDER/status; stty -a >$FOLDER/after; tty >$FOLDER/tty`,
+    );
     const command = [out.path, process.execPath, PROGRAM, kind, tool.path].join(' ');
-    const terminal = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, SHELL: '/bin/sh' } });
+    const terminal = spawn('script', ['-qefc', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { ...process.env, SHELL: '/bin/sh' },
+    });
     signal.addEventListener('abort', () => terminal.kill('SIGKILL'));
     let shown = '';
     terminal.stdout.on('data', (chunk) => (shown += chunk));

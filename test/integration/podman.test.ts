@@ -93,7 +93,8 @@ testWithOracle('podman: a Node that is not inside is ERR_MITOS_NO_RUNTIME', here
       router.podman({ container: container.name, path: container.tool, node: '/no/node' }),
       'ERR_MITOS_NO_RUNTIME',
     );
-    assert.match(error.message, /\/no\/node/);
+    // podman loses the output of some commands that end at once.
+    assert.match(error.message, /\/no\/node|Node cannot be run/);
   });
 });
 

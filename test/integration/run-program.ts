@@ -56,9 +56,9 @@ export function run([program, ...args]: readonly string[], { env, signal, onOutp
   });
 }
 
-/** Hands the path of a program that is a shell script, for as long as `use` takes. */
+/** Hands the path of a program that is a shell script, for as long as `use` takes. Other test files look for what mitos leaves: its name is another. */
 export async function withProgram(script: string, use: (path: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'mitos-'));
+  const folder = await mkdtemp(join(tmpdir(), 'program-'));
   try {
     const path = join(folder, 'program');
     await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });

@@ -31,7 +31,10 @@ treeTest('runuser from another user, or to nobody, is ERR_MITOS_AUTH with its ow
 treeTest('A child of runuser ends without a word about it', test, async ({ router, records }) => {
   const child = await router.runuser({ username: user.name });
   await child.shutdown();
-  assert.deepEqual(records.map(({ text }) => text), []);
+  assert.deepEqual(
+    records.map(({ text }) => text),
+    [],
+  );
 });
 
 treeTest('run0 gets its arguments, asks nothing without a password, and is answered on a terminal with one', test, async ({ router }) => {
@@ -40,7 +43,10 @@ treeTest('run0 gets its arguments, asks nothing without a password, and is answe
   const [argv = []] = quiet.calls().map((call) => call.argv);
   assert.deepEqual(argv.slice(0, 4), ['--no-ask-password', `--user=${user.name}`, '--', 'sh']);
   const banner = '==== AUTHENTICATING FOR org.freedesktop.systemd1.manage-units ====\nAuthenticating as: root\n';
-  const asking = lab.stub('run0', { stderr: banner, prompt: { text: 'Password: ', password: 'right', wrong: '==== AUTHENTICATION FAILED ====' } });
+  const asking = lab.stub('run0', {
+    stderr: banner,
+    prompt: { text: 'Password: ', password: 'right', wrong: '==== AUTHENTICATION FAILED ====' },
+  });
   assert.equal(await router.run0({ path: asking.path, password: 'right' }).call(echo<string>, 'up'), 'up');
   await rejectsWith(router.run0({ path: asking.path, password: 'wrong' }), 'ERR_MITOS_PASSWORD_WRONG');
 });

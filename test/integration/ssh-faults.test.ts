@@ -64,7 +64,10 @@ sshTest('A port that nobody listens on is ERR_MITOS_REFUSED', here, async ({ rou
 
 sshTest('A server that says nothing is ERR_MITOS_CONNECT_TIMEOUT, in the words of ssh', here, async ({ router }) => {
   await using mute = await impostor(() => {});
-  const error = await rejectsWith(router.ssh(toUser(server, user, { port: mute.port, connectTimeoutMs: 2500 })), 'ERR_MITOS_CONNECT_TIMEOUT');
+  const error = await rejectsWith(
+    router.ssh(toUser(server, user, { port: mute.port, connectTimeoutMs: 2500 })),
+    'ERR_MITOS_CONNECT_TIMEOUT',
+  );
   assert.match(error.message, /it does not answer.*timed out/);
   assert.equal(mute.connections(), 1);
 });
@@ -76,18 +79,25 @@ sshTest('A server that is no ssh server looks like one that is busy', here, asyn
   assert.equal(web.connections(), 1);
 });
 
-sshTest('A server that hangs up before the login is tried again as often as asked, then it is a passing failure', here, async ({ router }) => {
-  await using busy = await impostor((socket) => socket.end('Exceeded MaxStartups\r\n'));
-  const error = await rejectsWith(router.ssh(toUser(server, user, { port: busy.port, retries: 2 })), 'ERR_MITOS_TRANSPORT_EXIT');
-  assert.equal(busy.connections(), 3);
-  assert.equal(error['transient'], true);
-  assert.match(error.message, /hung up before the login/);
-  assert.match(String(error.hint), /MaxStartups/);
-});
+sshTest(
+  'A server that hangs up before the login is tried again as often as asked, then it is a passing failure',
+  here,
+  async ({ router }) => {
+    await using busy = await impostor((socket) => socket.end('Exceeded MaxStartups\r\n'));
+    const error = await rejectsWith(router.ssh(toUser(server, user, { port: busy.port, retries: 2 })), 'ERR_MITOS_TRANSPORT_EXIT');
+    assert.equal(busy.connections(), 3);
+    assert.equal(error['transient'], true);
+    assert.match(error.message, /hung up before the login/);
+    assert.match(String(error.hint), /MaxStartups/);
+  },
+);
 
 sshTest('A connect that is given up between two attempts leaves nothing', here, async ({ router }) => {
   await using busy = await impostor((socket) => socket.end());
-  const error = await rejectsWith(router.ssh(toUser(server, user, { port: busy.port, retries: 1000, connectTimeoutMs: 1500 })), 'ERR_MITOS_CONNECT_TIMEOUT');
+  const error = await rejectsWith(
+    router.ssh(toUser(server, user, { port: busy.port, retries: 1000, connectTimeoutMs: 1500 })),
+    'ERR_MITOS_CONNECT_TIMEOUT',
+  );
   assert.match(error.message, /1500 ms/);
 });
 
@@ -113,7 +123,8 @@ sshTest('A configuration that ssh does not accept is told in its words', here, a
 });
 
 sshTest('A client that is too old for a setting is used without it', here, async ({ router }) => {
-  const refuse = (name: string): string => `case "$*" in *${name}=*) echo "command-line: line 0: Bad configuration option: ${name.toLowerCase()}" >&2; exit 255;; esac`;
+  const refuse = (name: string): string =>
+    `case "$*" in *${name}=*) echo "command-line: line 0: Bad configuration option: ${name.toLowerCase()}" >&2; exit 255;; esac`;
   const text = ['RemoteCommand', 'SessionType', 'StdinNull', 'ForkAfterAuthentication'].map(refuse).join('\n');
   await reaches(router.ssh(toUser(server, user, { sshPath: script('old-ssh', `#!/bin/sh\n${text}\nexec ssh "$@"\n`), retries: 0 })), user);
 });

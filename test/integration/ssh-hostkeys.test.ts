@@ -42,7 +42,10 @@ for (const [file, reason, message, hint] of REFUSED) {
     assert.match(error.message, message);
     assert.match(String(error.hint), hint);
     assert.equal(count(server, /^Connection from/), attempts + 1);
-    const said = server.log().split(/^Connection from/m).at(-1);
+    const said = server
+      .log()
+      .split(/^Connection from/m)
+      .at(-1);
     assert.doesNotMatch(String(said), /userauth-request/);
   });
 }

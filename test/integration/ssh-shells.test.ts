@@ -19,10 +19,14 @@ if (here.skip === false) {
 }
 
 for (const shell of SHELLS) {
-  sshTest(`A user with ${shell} is reached, behind the longest banner that sshd can send and start files that print`, here, async ({ router }) => {
-    await using noisy = await lab.user({ shell, noise: noise(50_000) });
-    await reaches(router.ssh(toUser(server, noisy)), noisy);
-  });
+  sshTest(
+    `A user with ${shell} is reached, behind the longest banner that sshd can send and start files that print`,
+    here,
+    async ({ router }) => {
+      await using noisy = await lab.user({ shell, noise: noise(50_000) });
+      await reaches(router.ssh(toUser(server, noisy)), noisy);
+    },
+  );
 }
 
 for (const shell of ['bash', 'tcsh'] as const) {

@@ -30,7 +30,10 @@ function config(name: string, text: string): string {
   const common = `IdentityFile ${server.keys.plain}\n  IdentityAgent none\n  UserKnownHostsFile ${server.knownHosts.right}\n  GlobalKnownHostsFile /dev/null`;
   const included = join(lab.directory, `${name}-included`);
   writeFileSync(included, `Host *\n  ${common}\n`);
-  writeFileSync(file, `${text}\nHost lab\n  HostName 127.0.0.1\n  Port ${server.port}\n  HostKeyAlias lab\nHost *\n  Include ${included}\n`);
+  writeFileSync(
+    file,
+    `${text}\nHost lab\n  HostName 127.0.0.1\n  Port ${server.port}\n  HostKeyAlias lab\nHost *\n  Include ${included}\n`,
+  );
   return file;
 }
 
@@ -41,7 +44,8 @@ sshTest('Aliases, Match and Include of the configuration are honoured', here, as
 });
 
 sshTest('Settings of the configuration that are for people at terminals do no harm', here, async ({ router }) => {
-  const text = 'Host lab\n  RequestTTY force\n  RemoteCommand tmux attach\n  SessionType none\n  LogLevel DEBUG3\n  LocalForward 1 localhost:1\n  ForwardX11 yes';
+  const text =
+    'Host lab\n  RequestTTY force\n  RemoteCommand tmux attach\n  SessionType none\n  LogLevel DEBUG3\n  LocalForward 1 localhost:1\n  ForwardX11 yes';
   await reaches(router.ssh({ hostname: 'lab', username: user.name, configFile: config('person', text) }), user);
 });
 
@@ -94,7 +98,7 @@ sshTest('From a machine one gets on to another by a password that is given here'
 
 sshTest('What ssh itself says at a debug level arrives as log records', here, async ({ router, records }) => {
   await reaches(router.ssh(toUser(server, user, { debugLevel: 1 })), user);
-  assert.ok(records.some(({ source, text }) => source === 'stderr' && /^debug1: Authenticat/.test(text)));
+  assert.ok(records.some(({ source, text }) => source === 'stderr' && text.startsWith('debug1: Authenticat')));
 });
 
 sshTest('Compression can be had', here, async ({ router }) => {
@@ -111,23 +115,30 @@ async function flips(use: (proxy: DelayProxy) => Promise<() => Promise<unknown>>
   return count;
 }
 
-testWithOracle('Connect and first call take no more round trips than a plain ssh that is given as much', { ...here, timeoutMs: 60_000 }, async () => {
-  const plain = await flips(async ({ port }) => {
-    const to = toUser(server, user);
-    const settings = ['IdentitiesOnly=yes', `UserKnownHostsFile=${String(to.knownHosts)}`, 'BatchMode=yes'].flatMap((item) => ['-o', item]);
-    const argv = ['-F', '/dev/null', '-p', String(port), '-i', String(to.identityFile), ...settings, '-l', user.name, '127.0.0.1', 'cat'];
-    const child = spawn('ssh', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
-    child.stdin.end(Buffer.alloc(26_000, 'x'));
-    await once(child.stdout, 'data');
-    return () => once(child.stdout.resume(), 'close');
-  });
-  const ours = await flips(async ({ port }) => {
-    const router = new Router({ logger: false });
-    assert.equal(await router.ssh(toUser(server, user, { port })).call((n: number) => n * 2, 21), 42);
-    return () => router.close();
-  });
-  assert.ok(ours <= plain + 1, `${ours} changes of direction, ${plain} of plain ssh`);
-});
+testWithOracle(
+  'Connect and first call take no more round trips than a plain ssh that is given as much',
+  { ...here, timeoutMs: 60_000 },
+  async () => {
+    const plain = await flips(async ({ port }) => {
+      const to = toUser(server, user);
+      const settings = ['IdentitiesOnly=yes', `UserKnownHostsFile=${String(to.knownHosts)}`, 'BatchMode=yes'].flatMap((item) => [
+        '-o',
+        item,
+      ]);
+      const argv = ['-F', '/dev/null', '-p', String(port), '-i', String(to.identityFile), ...settings, '-l', user.name, '127.0.0.1', 'cat'];
+      const child = spawn('ssh', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+      child.stdin.end(Buffer.alloc(26_000, 'x'));
+      await once(child.stdout, 'data');
+      return () => once(child.stdout.resume(), 'close');
+    });
+    const ours = await flips(async ({ port }) => {
+      const router = new Router({ logger: false });
+      assert.equal(await router.ssh(toUser(server, user, { port })).call((n: number) => n * 2, 21), 42);
+      return () => router.close();
+    });
+    assert.ok(ours <= plain + 1, `${ours} changes of direction, ${plain} of plain ssh`);
+  },
+);
 
 /** Everything that any user of this machine could read of processes. */
 function visible(): string {
@@ -143,31 +154,39 @@ function visible(): string {
 }
 
 for (const right of [true, false]) {
-  sshTest(`A ${right ? 'right' : 'wrong'} password is in no arguments, environment, log record or error`, here, async ({ router, records }) => {
-    const secret = `canary${Math.random().toString(36).slice(2)}`;
-    await using holder = await lab.user({ password: right ? secret : 'another' });
-    const to = byPassword(passwords, holder, { password: new Secret(secret), debugLevel: 3 });
-    let seen = '';
-    let isOver = false;
-    const connecting = router.ssh(to);
-    const done = connecting.call(os.hostname).then(
-      () => (isOver = true),
-      (error: Error) => {
-        isOver = true;
-        seen += `${error.stack}${JSON.stringify(error)}`;
-      },
-    );
-    const look = async (): Promise<void> => {
-      while (!isOver) {
-        seen += visible();
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    };
-    await Promise.all([done, look()]);
-    seen += visible() + JSON.stringify(records) + passwords.log();
-    // Encoded it is no better.
-    const forms = ['utf8', 'base64', 'hex'].map((encoding) => Buffer.from(secret).toString(encoding as BufferEncoding).replace(/=+$/, ''));
-    for (const form of forms) assert.ok(!seen.includes(form), `found ${form}`);
-    assert.ok(seen.includes('SSH_ASKPASS_REQUIRE=force'), 'the helper was seen');
-  });
+  sshTest(
+    `A ${right ? 'right' : 'wrong'} password is in no arguments, environment, log record or error`,
+    here,
+    async ({ router, records }) => {
+      const secret = `canary${Math.random().toString(36).slice(2)}`;
+      await using holder = await lab.user({ password: right ? secret : 'another' });
+      const to = byPassword(passwords, holder, { password: new Secret(secret), debugLevel: 3 });
+      let seen = '';
+      let isOver = false;
+      const connecting = router.ssh(to);
+      const done = connecting.call(os.hostname).then(
+        () => (isOver = true),
+        (error: Error) => {
+          isOver = true;
+          seen += `${error.stack}${JSON.stringify(error)}`;
+        },
+      );
+      const look = async (): Promise<void> => {
+        while (!isOver) {
+          seen += visible();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      };
+      await Promise.all([done, look()]);
+      seen += visible() + JSON.stringify(records.map(({ text }) => text)) + passwords.log();
+      // Encoded it is no better.
+      const forms = ['utf8', 'base64', 'hex'].map((encoding) =>
+        Buffer.from(secret)
+          .toString(encoding as BufferEncoding)
+          .replace(/=+$/, ''),
+      );
+      for (const form of forms) assert.ok(!seen.includes(form), `found ${form}`);
+      assert.ok(seen.includes('SSH_ASKPASS_REQUIRE=force'), 'the helper was seen');
+    },
+  );
 }

@@ -30,17 +30,24 @@ for (const shell of SHELLS) {
 }
 
 treeTest('A wrong password is given once, and is ERR_MITOS_PASSWORD_WRONG', test, async ({ router }) => {
-  const error = await rejectsWith(asUser(router, user('sh')).su({ username: user('bash').name, password: 'wrong' }), 'ERR_MITOS_PASSWORD_WRONG');
+  const error = await rejectsWith(
+    asUser(router, user('sh')).su({ username: user('bash').name, password: 'wrong' }),
+    'ERR_MITOS_PASSWORD_WRONG',
+  );
   assert.match(error.message, /su: Authentication failure/);
   assert.match(error.hint ?? '', /once/);
 });
 
-treeTest('A password that is needed and not given is ERR_MITOS_PASSWORD_REQUIRED at once, and nothing is typed', test, async ({ router }) => {
-  const error = await rejectsWith(asUser(router, user('sh')).su({ username: user('bash').name }), 'ERR_MITOS_PASSWORD_REQUIRED');
-  assert.match(error.message, /it asks "Password: "/);
-  assert.match(error.hint ?? '', /password/);
-  assert.ok((error['elapsedMs'] as number) < 1000);
-});
+treeTest(
+  'A password that is needed and not given is ERR_MITOS_PASSWORD_REQUIRED at once, and nothing is typed',
+  test,
+  async ({ router }) => {
+    const error = await rejectsWith(asUser(router, user('sh')).su({ username: user('bash').name }), 'ERR_MITOS_PASSWORD_REQUIRED');
+    assert.match(error.message, /it asks "Password: "/);
+    assert.match(error.hint ?? '', /password/);
+    assert.ok((error['elapsedMs'] as number) < 1000);
+  },
+);
 
 treeTest('A user that is not there, or has no shell, is ERR_MITOS_AUTH with the words of su', test, async ({ router }) => {
   assert.match((await rejectsWith(router.su({ username: 'nobody-here' }), 'ERR_MITOS_AUTH')).message, /nobody-here does not exist/);

@@ -67,14 +67,17 @@ treeTest('A thousand prompts that are not ours get no byte, on pipes and on a te
     errorOf(router.su({ ...options, path: su.path })),
   ]);
   for (const { code, message } of errors) assert.equal(code, 'ERR_MITOS_CONNECT_TIMEOUT', message);
-  assert.deepEqual([pipe, terminal, su].map(({ read }) => read('typed')), ['', '', '']);
+  assert.deepEqual(
+    [pipe, terminal, su].map(({ read }) => read('typed')),
+    ['', '', ''],
+  );
 });
 
 treeTest('A tool that echoes what it is given on its terminal does not put it into the log', test, async ({ router, records }) => {
-  const { path } = script(lab, 'doas', `echo canary-like; printf 'Password: ' >/dev/tty; IFS= read -r typed </dev/tty; ${GO_ON}`);
+  const { path } = script(lab, 'run0', `printf 'Password: ' >/dev/tty; IFS= read -r typed </dev/tty; ${GO_ON}`);
   const child = router.run0({ path, password: 'canary' });
   assert.equal(await child.call(echo<string>, 'up'), 'up');
-  assert.ok(!records.some(({ text }) => /canary$/.test(text)));
+  assert.ok(!records.some(({ text }) => text.endsWith('canary')));
 });
 
 treeTest('A password of several lines is refused before anything is started', test, async ({ router }) => {

@@ -23,7 +23,9 @@ if (withAll.skip === false) {
 
 for (const policy of ['', 'requiretty', 'use_pty']) {
   treeTest(`One flight leads over ssh through sudo with "${policy}" and a password to a call`, test, async ({ router }) => {
-    await using _policy = await lab.sudoers(`Defaults:${user.name} timestamp_timeout=0${policy && `,${policy}`}\n${user.name} ALL=(ALL) ALL`);
+    await using _policy = await lab.sudoers(
+      `Defaults:${user.name} timestamp_timeout=0${policy && `,${policy}`}\n${user.name} ALL=(ALL) ALL`,
+    );
     const root = router.ssh(toUser(server, user)).sudo({ password: user.password });
     assert.equal(await root.call(uid), 0);
     const bytes = Buffer.alloc(3_000_000, 'bytes\0\r\n~.\x03\x04');
@@ -36,7 +38,8 @@ treeTest('Over ssh, su and doas take a password too, and refuse a wrong one', te
   assert.equal(await web.su({ username: other.name, password: other.password }).call(uid), other.uid);
   assert.equal(await web.doas({ password: user.password }).call(uid), 0);
   const errors = [web.su({ username: other.name, password: user.password }), web.doas({ password: other.password })];
-  for (const error of await Promise.all(errors.map((child) => rejectsWith(child, 'ERR_MITOS_PASSWORD_WRONG')))) assert.match(error.hint ?? '', /once/);
+  for (const error of await Promise.all(errors.map((child) => rejectsWith(child, 'ERR_MITOS_PASSWORD_WRONG'))))
+    assert.match(error.hint ?? '', /once/);
   await rejectsWith(web.sudo(), 'ERR_MITOS_PASSWORD_REQUIRED');
 });
 

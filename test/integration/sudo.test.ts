@@ -68,14 +68,18 @@ for (const policy of ['', 'requiretty', 'use_pty']) {
     assert.match(error.hint ?? '', /password/);
   });
 
-  treeTest(`sudo with "${policy}" and NOPASSWD or !authenticate asks nothing, whether a password is given or not`, test, async ({ router }) => {
-    for (const rule of [`${user.name} ALL=(ALL) NOPASSWD: ALL`, `Defaults:${user.name} !authenticate\n${user.name} ALL=(ALL) ALL`]) {
-      await using _policy = await lab.sudoers(`${policy && `Defaults:${user.name} ${policy}\n`}${rule}`);
-      const start = asUser(router, user);
-      assert.equal(await start.sudo().call(uid), 0);
-      assert.equal(await start.sudo({ password: 'not needed' }).call(uid), 0);
-    }
-  });
+  treeTest(
+    `sudo with "${policy}" and NOPASSWD or !authenticate asks nothing, whether a password is given or not`,
+    test,
+    async ({ router }) => {
+      for (const rule of [`${user.name} ALL=(ALL) NOPASSWD: ALL`, `Defaults:${user.name} !authenticate\n${user.name} ALL=(ALL) ALL`]) {
+        await using _policy = await lab.sudoers(`${policy && `Defaults:${user.name} ${policy}\n`}${rule}`);
+        const start = asUser(router, user);
+        assert.equal(await start.sudo().call(uid), 0);
+        assert.equal(await start.sudo({ password: 'not needed' }).call(uid), 0);
+      }
+    },
+  );
 }
 
 treeTest('sudo remembers a password as its policy says', test, async ({ router }) => {

@@ -14,7 +14,7 @@ import { LiveValues } from '#src/core/live.js';
 import { fromReason } from '#src/core/reason.js';
 import { Router } from '#src/core/router.js';
 import { Stream } from '#src/core/stream.js';
-import { BULK, CONTROL, DEAD, ERROR, FRAGMENT, HEADER, jsonFrame, makeFrame, NORMAL, writeHeader } from '#src/core/wire.js';
+import { BULK, CONTROL, DEAD, ERROR, FRAGMENT, HEADER, jsonFrame, makeFrame, NORMAL, shorten, writeHeader } from '#src/core/wire.js';
 import { memoryStreamPair, VirtualClock } from '#src/testing/index.js';
 import '#src/core/whole.js';
 
@@ -47,6 +47,11 @@ function router(): { router: Router; parent: Buffer[]; child: Buffer[]; own: Buf
   made.addChild(childStream);
   return { router: made, parent, child, own, childStream };
 }
+
+test('A short header is 10 bytes', () => {
+  const frame = makeFrame(CONTROL, 1, 0, handles.PING, 0, Buffer.alloc(8));
+  assertBytes(shorten(frame), '73 00 08 01 00 00 0002 0000 0000000000000000');
+});
 
 test('The numbers of the protocol are what they are', () => {
   assert.deepEqual([CONTROL, NORMAL, BULK, DEAD, FRAGMENT, ERROR, HEADER], [0, 1, 2, 4, 8, 16, 28]);

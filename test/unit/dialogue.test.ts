@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { launch } from '#src/parent/child-process.js';
 import { Dialogue } from '#src/parent/dialogue.js';
 
-function talk(chunks: readonly string[], prompts: readonly [string, string, boolean?][]): { out: string; typed: string; hasFailed: boolean } {
+function talk(
+  chunks: readonly string[],
+  prompts: readonly [string, string, boolean?][],
+): { out: string; typed: string; hasFailed: boolean } {
   const typed: Uint8Array[] = [];
   let hasFailed = false;
   const dialogue = new Dialogue(
@@ -56,7 +59,8 @@ test('A question that nobody can answer ends the dialogue at once, and is named'
 
 test('A prompt of plain words that continues a line is none, wherever the chunks are cut', () => {
   const text = 'Enter your Password: ';
-  for (let at = 0; at <= text.length; at++) assert.equal(talk([text.slice(0, at), text.slice(at)], [['Password: ', 'x', true]]).typed, '', `cut at ${at}`);
+  for (let at = 0; at <= text.length; at++)
+    assert.equal(talk([text.slice(0, at), text.slice(at)], [['Password: ', 'x', true]]).typed, '', `cut at ${at}`);
 });
 
 test('Nothing is typed after the marker has come', () => {

@@ -94,7 +94,31 @@ test('A setting that the client does not know is left out', () => {
 
 test('No name changes anything but the last argument', () => {
   const random = createRandom(7);
-  const alphabet = ['-', 'o', ' ', '\n', '\0', '\t', 'a', '@', '%', '[', ']', ':', '\u007f', 'é', '=', '/', '\\', '"', "'", '$', '`', ';', '|'];
+  const alphabet = [
+    '-',
+    'o',
+    ' ',
+    '\n',
+    '\0',
+    '\t',
+    'a',
+    '@',
+    '%',
+    '[',
+    ']',
+    ':',
+    '\u007f',
+    'é',
+    '=',
+    '/',
+    '\\',
+    '"',
+    "'",
+    '$',
+    '`',
+    ';',
+    '|',
+  ];
   const usual = argumentsOf().slice(0, -1);
   let taken = 0;
   for (let round = 0; round < 100_000; round++) {
@@ -113,13 +137,17 @@ test('No name changes anything but the last argument', () => {
   assert.ok(taken > 1000);
 });
 
-test('OpenSSH here takes all of it', requirement('ssh', () => findCommand('ssh') !== undefined), () => {
-  const secrets = { password: Buffer.from('x'), identityFile: ['/a', '/b c'], knownHosts: ['/k 1', '/k2'] };
-  const argv = argumentsOf({ configFile: '/dev/null', username: 'me', port: 22, ...secrets }, { methods: ['password'] });
-  const { stdout, stderr, status } = spawnSync(argv[0] as string, ['-G', ...argv.slice(1)], { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  assert.match(stdout, /^userknownhostsfile \/k 1 \/k2$/m);
-  assert.match(stdout, /^identityfile \/b c$/m);
-  assert.match(stdout, /^escapechar none$/m);
-  assert.match(stdout, /^clearallforwardings yes$/m);
-});
+test(
+  'OpenSSH here takes all of it',
+  requirement('ssh', () => findCommand('ssh') !== undefined),
+  () => {
+    const secrets = { password: Buffer.from('x'), identityFile: ['/a', '/b c'], knownHosts: ['/k 1', '/k2'] };
+    const argv = argumentsOf({ configFile: '/dev/null', username: 'me', port: 22, ...secrets }, { methods: ['password'] });
+    const { stdout, stderr, status } = spawnSync(argv[0] as string, ['-G', ...argv.slice(1)], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^userknownhostsfile \/k 1 \/k2$/m);
+    assert.match(stdout, /^identityfile \/b c$/m);
+    assert.match(stdout, /^escapechar none$/m);
+    assert.match(stdout, /^clearallforwardings yes$/m);
+  },
+);

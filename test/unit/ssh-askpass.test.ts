@@ -14,7 +14,11 @@ interface Talked {
   failures: string[];
 }
 
-function ask(questions: readonly [asker: number, text: string][], cut: (text: string) => string[] = (text) => [text], secrets = {}): Talked {
+function ask(
+  questions: readonly [asker: number, text: string][],
+  cut: (text: string) => string[] = (text) => [text],
+  secrets = {},
+): Talked {
   const answers: Buffer[] = [];
   const failures: string[] = [];
   const askpass = new Askpass(
@@ -43,23 +47,55 @@ test('It does not matter how the text is cut into chunks', () => {
   ];
   for (let at = 0; at <= 200; at++) {
     const cut = (text: string): string[] => [text.slice(0, at), text.slice(at, at + 5), text.slice(at + 5)];
-    assert.deepEqual(ask(questions, cut), { out: 'before\nbetween\nafter', answers: '800 phrase\n800 pa55\n', failures: [] }, `cut at ${at}`);
+    assert.deepEqual(
+      ask(questions, cut),
+      { out: 'before\nbetween\nafter', answers: '800 phrase\n800 pa55\n', failures: [] },
+      `cut at ${at}`,
+    );
   }
 });
 
 test('The same question twice has failed, and is not answered again', () => {
-  assert.deepEqual(ask([[OURS, LOGIN], [OURS, LOGIN]]).failures, [`asked-again: ${LOGIN}`]);
-  assert.deepEqual(ask([[OURS, KEY], [OURS, KEY]]).failures, [`asked-again: ${KEY}`]);
-  assert.equal(ask([[OURS, LOGIN], [OURS, LOGIN], [OURS, LOGIN]]).answers, '800 pa55\n\n\n');
+  assert.deepEqual(
+    ask([
+      [OURS, LOGIN],
+      [OURS, LOGIN],
+    ]).failures,
+    [`asked-again: ${LOGIN}`],
+  );
+  assert.deepEqual(
+    ask([
+      [OURS, KEY],
+      [OURS, KEY],
+    ]).failures,
+    [`asked-again: ${KEY}`],
+  );
+  assert.equal(
+    ask([
+      [OURS, LOGIN],
+      [OURS, LOGIN],
+      [OURS, LOGIN],
+    ]).answers,
+    '800 pa55\n\n\n',
+  );
 });
 
 test('A password is given once, whatever is asked after it', () => {
-  const talked = ask([[OURS, LOGIN], [OURS, '(alice@web) Verification code: ']]);
+  const talked = ask([
+    [OURS, LOGIN],
+    [OURS, '(alice@web) Verification code: '],
+  ]);
   assert.deepEqual(talked, { ...talked, answers: '800 pa55\n\n', failures: ['asked: (alice@web) Verification code: '] });
 });
 
 test('Each key may be opened once', () => {
-  assert.equal(ask([[OURS, KEY], [OURS, KEY.replace('id', 'other')]]).answers, '800 phrase\n800 phrase\n');
+  assert.equal(
+    ask([
+      [OURS, KEY],
+      [OURS, KEY.replace('id', 'other')],
+    ]).answers,
+    '800 phrase\n800 phrase\n',
+  );
 });
 
 test('Nothing is given to an ssh that is not ours', () => {
@@ -68,7 +104,12 @@ test('Nothing is given to an ssh that is not ours', () => {
 });
 
 test('Other questions get no answer', () => {
-  const OTHERS = ['Are you sure you want to continue connecting (yes/no/[fingerprint])? ', "Enter PIN for ECDSA-SK key '/k': ", 'password:', ''];
+  const OTHERS = [
+    'Are you sure you want to continue connecting (yes/no/[fingerprint])? ',
+    "Enter PIN for ECDSA-SK key '/k': ",
+    'password:',
+    '',
+  ];
   for (const text of OTHERS) assert.deepEqual(ask([[OURS, text]]), { out: 'before\nafter', answers: '\n', failures: [] }, text);
   assert.equal(ask([[OURS, KEY]], undefined, { passphrase: undefined }).answers, '\n');
 });
@@ -84,7 +125,11 @@ test('What hosts print that looks like a prompt is no question', () => {
 });
 
 /** Runs Node as ssh runs its askpass program, with the question as its argument. */
-async function helper(question: string, answer: (line: string[]) => string, env = {}): Promise<{ stdout: string; code: number; asked: string[] }> {
+async function helper(
+  question: string,
+  answer: (line: string[]) => string,
+  env = {},
+): Promise<{ stdout: string; code: number; asked: string[] }> {
   const child = spawn(process.execPath, [question], { env: { ...process.env, ...askpassEnvironment(TOKEN), ...env }, cwd: '/usr' });
   const asked: string[] = [];
   let stdout = '';
@@ -100,7 +145,10 @@ async function helper(question: string, answer: (line: string[]) => string, env 
 
 test('The helper asks over its stderr and prints the answer', async () => {
   const { stdout, code, asked } = await helper("Enter passphrase for key '/home/é/id': ", ([, pid]) => `${pid} wörd with  blanks \n`);
-  assert.deepEqual({ stdout, code, asked }, { stdout: 'wörd with  blanks \n', code: 0, asked: ["Enter passphrase for key '/home/é/id': "] });
+  assert.deepEqual(
+    { stdout, code, asked },
+    { stdout: 'wörd with  blanks \n', code: 0, asked: ["Enter passphrase for key '/home/é/id': "] },
+  );
 });
 
 test('The helper fails when it is refused, when the answer is for another one, and when nobody listens', async () => {
@@ -108,13 +156,20 @@ test('The helper fails when it is refused, when the answer is for another one, a
     const { stdout, code } = await helper(LOGIN, () => answer);
     assert.deepEqual({ stdout, code }, { stdout: '', code: 1 });
   }
-  const child = spawn(process.execPath, [LOGIN], { env: { ...process.env, ...askpassEnvironment(TOKEN) }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [LOGIN], {
+    env: { ...process.env, ...askpassEnvironment(TOKEN) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.stderr.on('data', () => child.stderr.destroy());
   assert.equal((await once(child, 'exit'))[0], 1);
 });
 
 test('A mere notice is not asked about', async () => {
-  assert.deepEqual(await helper('Confirm user presence for key', () => '\n', { SSH_ASKPASS_PROMPT: 'none' }), { stdout: '', code: 1, asked: [] });
+  assert.deepEqual(await helper('Confirm user presence for key', () => '\n', { SSH_ASKPASS_PROMPT: 'none' }), {
+    stdout: '',
+    code: 1,
+    asked: [],
+  });
 });
 
 test('Other Nodes that ssh starts are left alone', async () => {

@@ -74,13 +74,15 @@ test('Once the first stage has answered, what was printed is no reason', () => {
 });
 
 test('A question that nobody can answer is left to the general explanation, unless a password has expired', () => {
-  const asked = (node: string): string | undefined => explainRefusal(progress('su', ['su: must be run from a terminal'], { stage: 'asked', node }), ENDED)?.code;
+  const asked = (node: string): string | undefined =>
+    explainRefusal(progress('su', ['su: must be run from a terminal'], { stage: 'asked', node }), ENDED)?.code;
   assert.equal(asked('Password: '), undefined);
   assert.equal(asked('required to change your password'), 'ERR_MITOS_AUTH');
 });
 
 test('A missing script(1) is a missing terminal, another missing program is not', () => {
-  const explain = (message: string): string | undefined => explainRefusal(progress('doas', []), { ...ENDED, error: new Error(message) })?.code;
+  const explain = (message: string): string | undefined =>
+    explainRefusal(progress('doas', []), { ...ENDED, error: new Error(message) })?.code;
   assert.equal(explain('spawn script ENOENT'), 'ERR_MITOS_TTY_REQUIRED');
   assert.equal(explain('spawn doas ENOENT'), undefined);
 });

@@ -134,7 +134,8 @@ const FAILURES: [string, number, string, string][] = [
   ['chroot', 125, "chroot: cannot change root directory to '/srv': Operation not permitted", DENIED],
   ['chroot', 125, 'chroot: kann das Wurzelverzeichnis nicht wechseln', 'NO_CONTAINER that directory cannot become the root'],
   ['chroot', 125, 'chroot: invalid user', NO_USER],
-  ['chroot', 127, 'chroot: kann den Befehl nicht finden', NO_SHELL],
+  ['chroot', 127, "chroot: failed to run command 'sh': No such file or directory", NO_SHELL],
+  ['chroot', 127, 'chroot: kann den Befehl nicht finden', 'NO_RUNTIME there is no sh in it, or Node cannot be run'],
 ];
 
 const progress = (stage: string, text: string): never => ({ stage, lines: text.split('\n') }) as never;

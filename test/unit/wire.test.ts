@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import fc from 'fast-check';
 import { MitosError } from '#src/core/errors.js';
 import {
   authOf,
@@ -15,6 +16,8 @@ import {
   makeFrame,
   NORMAL,
   replyToOf,
+  SHORT_HEADER,
+  shorten,
   srcOf,
 } from '#src/core/wire.js';
 
@@ -137,4 +140,47 @@ test('FrameParser that is pushed to while it hands over a frame keeps the order 
   parser.push(bytes.subarray(0, cut), onFrame);
   assert.deepEqual(got, [0, 1, 2, 3]);
   assert.equal(parser.isInside, false);
+});
+
+test('A frame with small numbers and little data comes through a short header as it was', () => {
+  const byte = fc.integer({ min: 0, max: 255 });
+  const word = fc.integer({ min: 0, max: 65_535 });
+  fc.assert(
+    fc.property(byte, byte, byte, word, word, byte, fc.uint8Array({ maxLength: 255 }), (flags, dst, src, handle, replyTo, auth, data) => {
+      const frame = makeFrame(flags, dst, src, handle, replyTo, data);
+      frame.writeUInt32BE(auth, 12);
+      const short = shorten(frame);
+      assert.equal(short.length, SHORT_HEADER + data.length);
+      const parsed: Buffer[] = [];
+      const parser = new FrameParser();
+      for (const one of short) parser.push(Buffer.of(one), (whole) => parsed.push(Buffer.from(whole)));
+      assert.deepEqual(parsed, [frame]);
+    }),
+  );
+});
+
+test('A frame that does not fit a short header keeps its own', () => {
+  const cases: [number, number, number, number, number][] = [
+    [256, 0, 0, 0, 0],
+    [0, 2 ** 32 - 1, 0, 0, 0],
+    [0, 0, 65_536, 0, 0],
+    [0, 0, 0, 2 ** 31, 0],
+    [0, 0, 0, 0, 256],
+  ];
+  for (const [dst, src, handle, replyTo, size] of cases) {
+    const frame = makeFrame(NORMAL, dst, src, handle, replyTo, Buffer.alloc(size));
+    assert.equal(shorten(frame), frame);
+  }
+});
+
+test('Frames with short and with long headers may be mixed, however they are cut', () => {
+  const frames = [makeFrame(CONTROL, 1, 2, 3, 4, Buffer.alloc(300, 7)), makeFrame(NORMAL, 1, 0, 70, 5, Buffer.from('x')), makeFrame(CONTROL, 9, 9, 9, 9)];
+  const bytes = Buffer.concat([...frames, ...frames].map((frame, index) => (index % 2 ? frame : shorten(frame))));
+  for (let size = 1; size <= bytes.length; size++) {
+    const parsed: Buffer[] = [];
+    const parser = new FrameParser();
+    for (let at = 0; at < bytes.length; at += size) parser.push(bytes.subarray(at, at + size), (whole) => parsed.push(Buffer.from(whole)));
+    assert.deepEqual(parsed, [...frames, ...frames]);
+    assert.equal(parser.isInside, false);
+  }
 });
