@@ -17,7 +17,8 @@ for (const page of pages) checkLinks(page);
 const readmeLines = (textOf('README.md') ?? '').split('\n').length - 1;
 if (readmeLines > README_MAX_LINES) problems.push(`README.md has ${readmeLines} lines, at most ${README_MAX_LINES} are wanted`);
 const reached = reachableFrom('README.md');
-for (const page of pages) if (page.startsWith('docs/') && !reached.has(page)) problems.push(`No page that README.md leads to links to ${page}`);
+for (const page of pages)
+  if (page.startsWith('docs/') && !reached.has(page)) problems.push(`No page that README.md leads to links to ${page}`);
 
 checkErrors();
 checkHandles();

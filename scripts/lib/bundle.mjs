@@ -61,9 +61,10 @@ function methodFiles() {
     .sort();
 }
 
-/** Names of the methods that a file exports. */
+/** Names of the methods that a file exports; what is not a method goes by the name of its file. */
 function methodsOf(entry) {
-  return [...readFileSync(at(entry), 'utf8').matchAll(/^export const (\w+): Method\b/gm)].map((match) => match[1]);
+  const names = [...readFileSync(at(entry), 'utf8').matchAll(/^export const (\w+): Method\b/gm)].map((match) => match[1]);
+  return names.length ? names : [basename(entry, '.ts')];
 }
 
 async function bundleOne({ name, entry }) {

@@ -11,7 +11,8 @@ const check =
   (test: (value: unknown) => boolean, wanted: string): Check =>
   (value) =>
     test(value) ? undefined : `must be ${wanted}`;
-const oneOf = (...words: string[]): Check => check((value) => words.includes(value as string), words.map((word) => `'${word}'`).join(' or '));
+const oneOf = (...words: string[]): Check =>
+  check((value) => words.includes(value as string), words.map((word) => `'${word}'`).join(' or '));
 
 const flag = check((value) => typeof value === 'boolean', 'true or false');
 const text = check(isText, 'a text');
@@ -19,7 +20,10 @@ const whole = (from: number, to: number): Check =>
   check((value) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to, `a whole number from ${from} to ${to}`);
 const ms = check((value) => typeof value === 'number' && value > 0, 'a number of milliseconds above 0');
 const texts = check((value) => Array.isArray(value) && value.every(isText), 'a list of texts');
-const command = check((value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)), 'a path or a list of arguments');
+const command = check(
+  (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
+  'a path or a list of arguments',
+);
 const secret = check((value) => Secret.is(value) || typeof value === 'string', 'a Secret');
 const environment = check(
   (value) => typeof value === 'object' && value !== null && Object.values(value).every((item) => typeof item === 'string'),
@@ -87,7 +91,10 @@ const METHODS: Record<MethodName, Record<string, Check>> = {
     username: name,
     password: secret,
     sudoPath: path,
-    preserveEnv: check((value) => typeof value === 'boolean' || (Array.isArray(value) && value.every(isName)), 'true, false or a list of names'),
+    preserveEnv: check(
+      (value) => typeof value === 'boolean' || (Array.isArray(value) && value.every(isName)),
+      'true, false or a list of names',
+    ),
     setHome: flag,
     login: flag,
     selinuxRole: name,
@@ -115,7 +122,12 @@ const METHODS: Record<MethodName, Record<string, Check>> = {
     path,
   },
   chroot: { 'root!': path, username: name, path },
-  command: { 'argv!': check((value) => Array.isArray(value) && value.length > 0 && value.every(isText), 'a list of arguments'), asWord: flag, prompts, terminal: flag },
+  command: {
+    'argv!': check((value) => Array.isArray(value) && value.length > 0 && value.every(isText), 'a list of arguments'),
+    asWord: flag,
+    prompts,
+    terminal: flag,
+  },
 };
 
 /** Pairs of which exactly one has to be given. */
@@ -164,8 +176,10 @@ export function checkOptions(method: string, options: ConnectOptions): ConnectOp
 
 function checkTogether(method: MethodName, given: Record<string, unknown>): void {
   const either = EITHER[method];
-  if (either && either[0] in given === either[1] in given) throw new TypeError(`${method}() needs one of the options ${either.join(' and ')}`);
-  if (method === 'nsenter' && 'container' in given && !('kind' in given)) throw new TypeError('nsenter() needs the option kind beside container');
+  if (either && either[0] in given === either[1] in given)
+    throw new TypeError(`${method}() needs one of the options ${either.join(' and ')}`);
+  if (method === 'nsenter' && 'container' in given && !('kind' in given))
+    throw new TypeError('nsenter() needs the option kind beside container');
   if (method === 'ssh' && 'through' in given && given['transport'] !== 'in-process')
     throw new TypeError("through of ssh() needs transport: 'in-process'; without it, connect from that context: through.ssh({ … })");
 }

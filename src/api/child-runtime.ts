@@ -144,7 +144,8 @@ export class ChildRuntime implements Runtime {
   /** A bundle, asked for once. */
   #bundle(name: string): Promise<Buffer> {
     let bundle = this.#bundles.get(name);
-    if (!bundle) this.#bundles.set(name, (bundle = this.endpoint.request(MASTER, GET_BUNDLE, name).then((reply) => Buffer.from(dataOf(reply)))));
+    if (!bundle)
+      this.#bundles.set(name, (bundle = this.endpoint.request(MASTER, GET_BUNDLE, name).then((reply) => Buffer.from(dataOf(reply)))));
     return bundle;
   }
 

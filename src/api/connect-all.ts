@@ -110,7 +110,11 @@ class SharedTree {
 }
 
 /** One attempt; when it is given up, nothing is left of it. */
-async function connectOnce(from: ContextOperations, { method, options }: CheckedStep, { signal, timeoutMs }: CallOptions): Promise<Context> {
+async function connectOnce(
+  from: ContextOperations,
+  { method, options }: CheckedStep,
+  { signal, timeoutMs }: CallOptions,
+): Promise<Context> {
   if (signal?.aborted) throw signal.reason;
   const promise = from.open(method, options);
   if (!signal && timeoutMs === undefined) return promise;

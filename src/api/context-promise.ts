@@ -1,13 +1,13 @@
 /** A context that is still starting: a promise that can already be called, and connected through. */
 
-import type { MitosError } from '../core/errors.ts';
 import { packOrder } from '../core/connect-order.ts';
+import type { MitosError } from '../core/errors.ts';
 import { CONNECT, GRANT } from '../core/handles.ts';
 import { CONTROL, HEADER, jsonOf } from '../core/wire.ts';
 import { checkOptions } from './check-options.ts';
 import type { Context } from './context.ts';
-import { ContextOperations } from './operations.ts';
 import { contextName } from './names.ts';
+import { ContextOperations } from './operations.ts';
 import type { ConnectOptions } from './options.ts';
 import { toInfo } from './registry.ts';
 import type { Runtime } from './runtime.ts';
@@ -107,7 +107,13 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
         },
         onDead: fail,
       });
-      endpoint.send(parent.id, CONNECT, replyTo, Buffer.concat([Buffer.alloc(HEADER), packOrder({ id, name, method, options: sent })]), CONTROL);
+      endpoint.send(
+        parent.id,
+        CONNECT,
+        replyTo,
+        Buffer.concat([Buffer.alloc(HEADER), packOrder({ id, name, method, options: sent })]),
+        CONTROL,
+      );
     };
     const ready = runtime.sendMethod(parent.id, method);
     if (ready instanceof Promise) ready.then(send, fail);

@@ -17,7 +17,7 @@ import { type ExecOptions, type ExecOutput, type ExecPromise, startExec, startSh
 import type { ConnectOptions } from './options.ts';
 import { type Remote, remoteModule } from './remote.ts';
 import type { AnyFunction, Runtime } from './runtime.ts';
-import { type Spec, stepsOf } from './specs.ts';
+import { type CheckedStep, type Spec, stepsOf } from './specs.ts';
 
 /** What a call of `F` gives here: iterables and streams arrive as async iterables. */
 export type CallResult<F extends AnyFunction> =
@@ -109,9 +109,8 @@ export abstract class ContextOperations extends ConnectionMethods {
    * spec is a TypeError at once.
    */
   connect(spec: Spec): ContextPromise {
-    let at: ContextOperations = this;
-    for (const { method, options } of stepsOf(spec)) at = at.open(method, options);
-    return at as ContextPromise;
+    const [first, ...others] = stepsOf(spec) as [CheckedStep, ...CheckedStep[]];
+    return others.reduce((from, { method, options }) => from.open(method, options), this.open(first.method, first.options));
   }
 
   /** Ends the context and everything behind it: running calls are aborted and get `graceMs` to end. Done when it is gone. */

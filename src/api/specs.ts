@@ -121,7 +121,8 @@ function readQuery(method: MethodName, query: string | undefined): Options {
   const known = optionsOf(method);
   for (const pair of query ? query.split('&') : []) {
     const [key, value] = cut(pair, '=').map((item) => item && decode(item)) as [string, string | undefined];
-    if (/^pass(word|phrase)$/.test(key)) throw new TypeError(`${key} does not belong in a spec, where others can see it: give the step as an object`);
+    if (/^pass(word|phrase)$/.test(key))
+      throw new TypeError(`${key} does not belong in a spec, where others can see it: give the step as an object`);
     const test = known[key];
     if (!test) throw new TypeError(`${method}() has no option "${key}"`);
     const readings = [value ?? true, value === 'true' ? true : value === 'false' ? false : Number(value), value?.split(' ')];

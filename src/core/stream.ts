@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import { MitosError, mitosError } from './errors.ts';
 import { PING, PONG } from './handles.ts';
 import type { Transport } from './transport.ts';
-import { BULK, type ContextId, CONTROL, FrameParser, handleOf, HEADER, makeFrame, MAX_FRAME_DATA, PRIORITY, shorten } from './wire.ts';
+import { BULK, CONTROL, type ContextId, FrameParser, HEADER, handleOf, MAX_FRAME_DATA, makeFrame, PRIORITY, shorten } from './wire.ts';
 
 /** Frames up to this size are copied together into one write. */
 const SMALL = 4096;

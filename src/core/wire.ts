@@ -16,7 +16,7 @@ import { type MitosError, mitosError } from './errors.ts';
 /** First byte of every frame. */
 export const MAGIC = 0x6d;
 /** First byte of a frame with a short header. */
-export const SHORT_MAGIC = 0x73;
+export const SHORT_MAGIC = 0xed;
 /** Version of the wire; a difference ends the link. */
 export const VERSION = 1;
 /** Bytes of the header. */

@@ -54,7 +54,6 @@ export function createInProcessSsh(host: InProcessHost): Method {
         hop.clock,
       );
     },
-    explain: (_progress, { error }) => (error instanceof SshError ? error : undefined),
   };
 }
 
@@ -68,7 +67,6 @@ export function eitherSsh(openssh: Method | undefined, host: InProcessHost): Met
       if (!method) throw new TypeError('There is no other transport here');
       return method.start(order, config, hop);
     },
-    explain: (progress, status) => (status.error instanceof SshError ? status.error : openssh?.explain?.(progress, status)),
   };
 }
 

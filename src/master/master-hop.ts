@@ -6,6 +6,7 @@ import { type IoThread, pumpOf, startIoThread } from '../core/io-thread.ts';
 import { FrameLink } from '../core/port-transport.ts';
 import { CORE, CORE_BROTLI, METHOD_BUNDLES, PARENT, PARENT_BROTLI } from '../generated/bundles.ts';
 import { eitherSsh, type InProcessHost } from '../in-process/index.ts';
+import { install as explainFailures } from '../methods/failures.ts';
 import { METHODS } from '../methods/table.ts';
 import { Connector } from '../parent/connector.ts';
 
@@ -15,7 +16,7 @@ export const SOURCES: Sources = {
   packedCore: Buffer.from(CORE_BROTLI, 'base64'),
 };
 
-/** What is sent to contexts on first need: the parent layer, and connection methods by their names. */
+/** What is sent to contexts on first need: the parent layer, what explains its failures, and connection methods by their names. */
 export const BUNDLES: ReadonlyMap<string, Buffer> = new Map([
   ['parent', Buffer.from(PARENT_BROTLI, 'base64')],
   ...METHOD_BUNDLES.flatMap(({ methods, brotli }) => {
@@ -41,6 +42,7 @@ export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void,
   const hop = new Hop(config, SOURCES, {}, { deliver, onOrphan: () => {}, onShutdown: () => {} });
   Object.assign(hop.methods, METHODS, { ssh: eitherSsh(METHODS['ssh'], host) });
   hop.parentLayer = new Connector(hop);
+  explainFailures(hop);
   return {
     send: (frame) => hop.router.route(frame, undefined),
     pump: undefined,

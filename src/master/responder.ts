@@ -70,20 +70,28 @@ export class Responder {
     else if (!closure.length) return;
     sent.refs.add(ref);
     const missing = this.#missing(dst, closure);
-    if (!missing.length) return;
-    const batch = this.#withHeader(this.#pack(dst, missing));
-    // What is larger than a frame can be put together there only with what comes first.
-    if (!sent.hasExtra && needsExtra(batch)) {
-      const extra = this.#missing(dst, this.#extra(sent));
-      if (extra.length) this.#endpoint.send(dst, LOAD, 0, this.#withHeader(this.#pack(dst, extra)));
-    }
-    this.#endpoint.send(dst, LOAD, 0, batch);
+    this.#load(dst, this.#sendAhead(dst, missing, sent));
+  }
+
+  #load(dst: ContextId, defs: readonly ModuleDef[]): void {
+    if (defs.length) this.#endpoint.send(dst, LOAD, 0, this.#withHeader(this.#pack(dst, defs)));
   }
 
   /** The modules of the rare parts of the core, on their way from now on. */
   #extra(sent: Sent): readonly ModuleDef[] {
     sent.hasExtra = true;
     return this.#graph.closureOf(this.#graph.internalModule(EXTRA));
+  }
+
+  /**
+   * What is larger than a frame can be put together there only with the rare parts of the core: sends these first if they are not there
+   * yet, also when they are among `defs`. Returns what is left to send.
+   */
+  #sendAhead(dst: ContextId, defs: readonly ModuleDef[], sent: Sent): readonly ModuleDef[] {
+    if (!defs.length || this.#batchOf(defs).length < MAX_FRAME_DATA - 1024) return defs;
+    const extra = new Set(this.#extra(sent));
+    this.#load(dst, [...this.#missing(dst, [...extra]), ...defs.filter((def) => extra.has(def))]);
+    return defs.filter((def) => !extra.has(def));
   }
 
   /** Forgets contexts that are gone. */
@@ -104,7 +112,8 @@ export class Responder {
     return missing;
   }
 
-  #pack(dst: ContextId, defs: readonly ModuleDef[]): Buffer {
+  /** Modules as they travel; kept for the next context that needs the same. */
+  #batchOf(defs: readonly ModuleDef[]): Buffer {
     const key = defs.map((def) => def.id).join();
     let batch = this.#batches.get(key);
     if (!batch) {
@@ -112,6 +121,11 @@ export class Responder {
       this.#batches.set(key, batch);
       if (this.#batches.size > MAX_BATCHES) this.#batches.delete(this.#batches.keys().next().value as string);
     }
+    return batch;
+  }
+
+  #pack(dst: ContextId, defs: readonly ModuleDef[]): Buffer {
+    const batch = this.#batchOf(defs);
     this.stats.modules += defs.length;
     this.stats.moduleBytes += batch.length;
     for (const { id, url, code } of defs) this.onModule({ id, url, to: dst, bytes: code.length });
@@ -159,7 +173,7 @@ export class Responder {
 
   #answer(message: Buffer, target: Dep, modules: readonly ModuleDef[]): void {
     const dst = srcOf(message);
-    const missing = this.#missing(dst, modules);
+    const missing = this.#sendAhead(dst, this.#missing(dst, modules), this.#sentTo(dst));
     const text = Buffer.from(JSON.stringify(target));
     const length = Buffer.alloc(2);
     length.writeUInt16BE(text.length, 0);

@@ -1,10 +1,6 @@
-/**
- * Containers that a program of their own leads into. To add one: what goes in front of the first stage, and the command that
- * lists the containers; see `docs/new-method.md`.
- */
+/** Containers that a program of their own leads into. To add one: what goes in front of the first stage; see `docs/new-method.md`. */
 import type { Method } from '../parent/connector.ts';
 import { startProcess } from '../parent/start.ts';
-import { toolFailure } from '../parent/tool-failure.ts';
 
 /** Options of the methods here, checked by the API. */
 interface Options {
@@ -23,16 +19,14 @@ interface Options {
  * A method that runs a program with the first stage as arguments. The program gets all of this environment, in which its
  * configuration is; so it must be one that does not hand it on.
  *
- * @param list The command that lists the containers, for hints.
  * @param words What leads into one: a prefix for a command.
  */
-function container(program: string, list: string, words: (options: Options, program: string) => readonly string[]): Method {
+function container(program: string, words: (options: Options, program: string) => readonly string[]): Method {
   return {
     start(order, config, hop) {
       const options = order.options as unknown as Options;
       return startProcess(order, config, hop, { prefix: words(options, options.path || program), env: process.env });
     },
-    explain: toolFailure(list),
   };
 }
 
@@ -50,7 +44,7 @@ function su(username: string | undefined): string[] {
 const SECOND = ['-c', '"$@";exit $?', 'mitos'];
 
 const engine = (program: string): Method =>
-  container(program, `${program} ps -a`, ({ container: name, image, username }, path) => {
+  container(program, ({ container: name, image, username }, path) => {
     const user = flag('--user', username);
     return image === undefined
       ? [path, 'exec', '--interactive', ...user, '--', name]
@@ -69,13 +63,13 @@ const FROM_IMAGE =
   'b=$1 u=$3;c=$("$b" from -- "$2")||exit;shift 3;exec 4>&1;{ "$b" run ${u:+"--user=$u"} -- "$c" "$@" >&4 4>&-;echo $?;}|' +
   'setsid sh -c \'exec 4>&-;read s;"$0" rm -- "$1">/dev/null 2>&1;exit ${s:-1}\' "$b" "$c"';
 
-export const buildah: Method = container('buildah', 'buildah containers', ({ container: name, image, username }, path) =>
+export const buildah: Method = container('buildah', ({ container: name, image, username }, path) =>
   image === undefined
     ? [path, 'run', ...flag('--user', username), '--', name]
     : ['sh', '-c', FROM_IMAGE, 'sh', path, image, username || ''],
 );
 
-export const kubectl: Method = container('kubectl', 'kubectl get pods', (options, path) => [
+export const kubectl: Method = container('kubectl', (options, path) => [
   path,
   'exec',
   '--stdin',
@@ -87,7 +81,7 @@ export const kubectl: Method = container('kubectl', 'kubectl get pods', (options
   '--',
 ]);
 
-export const lxc: Method = container('lxc-attach', 'lxc-ls -f', ({ container: name, username }, path) => [
+export const lxc: Method = container('lxc-attach', ({ container: name, username }, path) => [
   path,
   '--clear-env',
   `--name=${name}`,
@@ -96,19 +90,12 @@ export const lxc: Method = container('lxc-attach', 'lxc-ls -f', ({ container: na
 ]);
 
 const instance = (program: string): Method =>
-  container(program, `${program} list`, ({ container: name, username }, path) => [
-    path,
-    'exec',
-    '--force-noninteractive',
-    name,
-    '--',
-    ...su(username),
-  ]);
+  container(program, ({ container: name, username }, path) => [path, 'exec', '--force-noninteractive', name, '--', ...su(username)]);
 
 export const lxd: Method = instance('lxc');
 export const incus: Method = instance('incus');
 
-export const jail: Method = container('jexec', 'jls', ({ container: name, username }, path) => [
+export const jail: Method = container('jexec', ({ container: name, username }, path) => [
   path,
   '-l',
   ...(username === undefined ? [] : ['-U', username]),
@@ -121,7 +108,7 @@ const ESCAPED =
   'exec "$p" --quiet --pipe --wait --collect "--machine=$m" ${u:+"--uid=$u"} -- "$@"';
 
 /** `machinectl shell` needs a terminal; systemd-run asks the machine's systemd for the same with pipes. */
-export const machinectl: Method = container('systemd-run', 'machinectl list', ({ container: name, username }, path) => [
+export const machinectl: Method = container('systemd-run', ({ container: name, username }, path) => [
   'sh',
   '-c',
   ESCAPED,

@@ -8,10 +8,12 @@ import { Connector } from '../parent/connector.ts';
 export { LineSplitter } from '../core/line-splitter.ts';
 export { Dialogue } from '../parent/dialogue.ts';
 export { inheritedEnvironment } from '../parent/environment.ts';
-export { nodeCommand, startProcess } from '../parent/start.ts';
+export { howEnded, isShortage } from '../parent/failure.ts';
+export { OLDEST_NODE } from '../parent/first-stage.ts';
 export { shellWord, shellWords } from '../parent/quote.ts';
-export { newMarker } from '../parent/stage-link.ts';
 export { retrying } from '../parent/retrying-link.ts';
+export { newMarker } from '../parent/stage-link.ts';
+export { nodeCommand, startProcess } from '../parent/start.ts';
 
 /** Idempotent. */
 export function install(hop: Hop): void {

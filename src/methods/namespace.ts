@@ -3,7 +3,6 @@ import type { Method } from '../parent/connector.ts';
 import { inheritedEnvironment } from '../parent/environment.ts';
 import { shellWord } from '../parent/quote.ts';
 import { startProcess } from '../parent/start.ts';
-import { toolFailure } from '../parent/tool-failure.ts';
 
 /** Options of the methods here, checked by the API. */
 interface Options {
@@ -62,12 +61,6 @@ export const nsenter: Method = {
       `exec ${program} -t $p -m -u -i -n -p $u -r -- "$@"`;
     return startProcess(order, config, hop, { prefix: ['sh', '-c', script, 'sh'], env, passesDescriptors: true });
   },
-  explain: toolFailure('the list of processes or containers', {
-    121: ['ERR_MITOS_TRANSPORT_EXIT', 'nsenter, or the program that knows the container, is not here', 'install it, or go to where it is'],
-    122: ['ERR_MITOS_NO_CONTAINER', 'no such process'],
-    123: ['ERR_MITOS_AUTH', 'not allowed to see the namespaces of that process', 'become root first, such as with sudo()'],
-    125: ['ERR_MITOS_NO_CONTAINER', 'the container does not run'],
-  }),
 };
 
 export const chroot: Method = {
@@ -76,5 +69,4 @@ export const chroot: Method = {
     const user = username === undefined ? [] : [`--userspec=${username}`];
     return startProcess(order, config, hop, { prefix: [path, ...user, root], env: insideEnvironment(username), passesDescriptors: true });
   },
-  explain: toolFailure('ls -ld of it', { 125: ['ERR_MITOS_NO_CONTAINER', 'that directory cannot become the root'] }),
 };

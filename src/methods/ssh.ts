@@ -3,7 +3,7 @@ import { Askpass, askpassEnvironment, passwordMethods, type Secrets } from '../p
 import type { Method } from '../parent/connector.ts';
 import { retrying } from '../parent/retrying-link.ts';
 import { type SshOrderOptions, sshArguments, unknownSetting } from '../parent/ssh-arguments.ts';
-import { explainSsh, isBusy } from '../parent/ssh-failure.ts';
+import { isBusy } from '../parent/ssh-failure.ts';
 import { newMarker } from '../parent/stage-link.ts';
 import { startProcess } from '../parent/start.ts';
 
@@ -48,7 +48,6 @@ export const ssh: Method = {
       hop.clock,
     );
   },
-  explain: explainSsh,
 };
 
 /**

@@ -3,7 +3,7 @@ import { hostname, userInfo } from 'os';
 import type { ConnectOrder } from '../core/connect-order.ts';
 import type { Method } from '../parent/connector.ts';
 import { Dialogue, type Prompt } from '../parent/dialogue.ts';
-import { explainRefusal, inEnglish, passwordOf, userOf, wantsTerminal } from '../parent/elevation.ts';
+import { inEnglish, passwordOf, userOf, wantsTerminal } from '../parent/elevation.ts';
 import { retrying } from '../parent/retrying-link.ts';
 import { startProcess } from '../parent/start.ts';
 
@@ -34,7 +34,6 @@ export const su: Method = {
       wantsTerminal,
       hop.clock,
     ),
-  explain: explainRefusal,
 };
 
 /** Methods whose program takes an argument list, and asks on its terminal. */
@@ -51,7 +50,6 @@ function byArguments(quiet: string, toUser: string, promptOf: () => string): Met
         converse: hasPassword ? (talk) => new Dialogue(prompts(order, promptOf()), talk) : undefined,
       });
     },
-    explain: explainRefusal,
   };
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'crypto';
 import type { ConnectOrder } from '../core/connect-order.ts';
 import type { Method } from '../parent/connector.ts';
 import { Dialogue } from '../parent/dialogue.ts';
-import { explainRefusal, inEnglish, passwordOf, userOf, wantsTerminal } from '../parent/elevation.ts';
+import { inEnglish, passwordOf, userOf, wantsTerminal } from '../parent/elevation.ts';
 import { retrying } from '../parent/retrying-link.ts';
 import { startProcess } from '../parent/start.ts';
 
@@ -44,7 +44,6 @@ export const sudo: Method = {
       hop.clock,
     );
   },
-  explain: explainRefusal,
 };
 
 function command(order: ConnectOrder, asking: readonly string[]): string[] {

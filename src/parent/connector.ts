@@ -7,14 +7,14 @@
 import type { ChildConfig, ContextInfo } from '../core/config.ts';
 import { type ConnectOrder, unpackOrder } from '../core/connect-order.ts';
 import { type MitosError, mitosError } from '../core/errors.ts';
-import { HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
+import { BUNDLE, GET_BUNDLE, HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
 import type { Hop, ParentLayer } from '../core/hop.ts';
 import { LogLimiter, type LogSource } from '../core/log.ts';
 import { fromReason, toReason } from '../core/reason.ts';
 import type { Stream } from '../core/stream.ts';
-import { CONTROL, type ContextId, dataOf, jsonFrame, NORMAL, srcOf, VERSION } from '../core/wire.ts';
+import { CONTROL, type ContextId, dataOf, jsonFrame, MASTER, NORMAL, srcOf, VERSION } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { connectFailure, endOfChild, type Failure, isShortage, type Progress } from './failure.ts';
+import { type Ended, type ExplainFailure, endOfChild, isShortage, type Progress } from './failure.ts';
 
 /** A connection method: how to start one kind of child. */
 export interface Method {
@@ -22,8 +22,6 @@ export interface Method {
   isFar?: boolean;
   /** Starts a child. Throws a TypeError for options it cannot take. Secrets in the options are overwritten when it is up, or gone. */
   start(order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink;
-  /** Reads more out of a failure than its exit status says. */
-  explain?(progress: Progress, status: ExitStatus): Failure | undefined;
 }
 
 interface Child {
@@ -33,6 +31,9 @@ interface Child {
   progress: Progress;
   /** Set while the child is not up yet. */
   pending: { frame: Buffer; timer: unknown } | undefined;
+  /** Set when it has failed to come up and is made to end. */
+  givenUp?: Ended;
+  isSettled?: boolean;
   /** Why it is being ended from here. */
   reason: MitosError | undefined;
   /** How its link ended; says less than the exit status of its process. */
@@ -44,10 +45,19 @@ interface Child {
 /** Time given up between the end of a link and the kill of a process that does not go. */
 const LINGER_MS = 700;
 
+/** Time for the master to send what explains a failure. */
+const EXPLAIN_MS = 2000;
+/** The name of that bundle. */
+const FAILURES = 'failures';
+
+const UNKNOWN: ExitStatus = { exitCode: null, signal: null };
+
 /** Starts and ends the children of one hop. */
 export class Connector implements ParentLayer {
   readonly #hop: Hop;
   readonly #children: Map<ContextId, Child> = new Map();
+  #failure: ExplainFailure | undefined;
+  readonly #unexplained: Set<(failure: ExplainFailure) => void> = new Set();
 
   constructor(hop: Hop) {
     this.#hop = hop;
@@ -58,7 +68,13 @@ export class Connector implements ParentLayer {
     const { router } = this.#hop;
     const method = this.#methodOf(order);
     const config = this.#configFor(order, method);
-    const stream = this.#hop.createStream(order.id, order.name, (_stream, reason) => this.#onLinkLost(order.id, reason), config.keepAlive, config.isThin === true);
+    const stream = this.#hop.createStream(
+      order.id,
+      order.name,
+      (_stream, reason) => this.#onLinkLost(order.id, reason),
+      config.keepAlive,
+      config.isThin === true,
+    );
     router.addChild(stream);
     let link: ChildLink;
     try {
@@ -81,7 +97,7 @@ export class Connector implements ParentLayer {
     const timeoutMs = order.options.connectTimeoutMs ?? 30000;
     const timer = this.#hop.clock.setTimeout(() => {
       const child = this.#children.get(order.id);
-      if (child?.pending) this.#end(child, connectFailure(child.progress, { exitCode: null, signal: null }, child.link, timeoutMs));
+      if (child?.pending && !child.isSettled) this.#giveUp(child, timeoutMs);
     }, timeoutMs);
     const progress: Progress = {
       name: order.name,
@@ -128,10 +144,7 @@ export class Connector implements ParentLayer {
       progress.stage = word === 'ok' ? 'node' : word;
       progress.node = text;
       if (word === 'ok' && !link.isBlind) this.#greet(child, config);
-      if (word === 'asked' || word === 'asked-again') {
-        const method = this.#methodOf(order);
-        this.#end(child, connectFailure(progress, { exitCode: null, signal: null }, link, undefined, method));
-      }
+      if (word === 'asked' || word === 'asked-again') this.#giveUp(child);
     };
     void link.exited.then((status) => this.#onExit(child, status));
   }
@@ -181,6 +194,13 @@ export class Connector implements ParentLayer {
     return Promise.all([...this.#children.keys()].map((id) => this.shutdown(id, graceMs))).then(() => {});
   }
 
+  /** Ends a child that does not come up; why is told when it has ended. */
+  #giveUp(child: Child, timeoutMs?: number): void {
+    child.givenUp = { progress: child.progress, status: UNKNOWN, link: child.link, timeoutMs };
+    child.stream.close(mitosError('ERR_MITOS_DISCONNECTED', `"${child.order.name}" does not come up`));
+    child.link.kill();
+  }
+
   /** Ends a child at once, for `reason`. */
   #end(child: Child, reason: MitosError): void {
     child.reason = reason;
@@ -193,10 +213,10 @@ export class Connector implements ParentLayer {
     const child = this.#children.get(id);
     if (!child) return;
     if (child.stream.hasEnded) child.lost = reason;
-    else if (!child.reason) child.reason = reason;
+    else if (!child.reason && !child.givenUp) child.reason = reason;
     const timer = this.#hop.clock.setTimeout(() => {
       child.link.kill();
-      this.#settle(child, { exitCode: null, signal: null });
+      this.#settle(child, UNKNOWN);
     }, LINGER_MS);
     void child.link.exited.then(() => this.#hop.clock.clearTimeout(timer));
   }
@@ -209,22 +229,44 @@ export class Connector implements ParentLayer {
   /** Tells everybody that the child is gone, once. */
   #settle(child: Child, status: ExitStatus): void {
     const { id } = child.order;
-    if (this.#children.get(id) !== child) return;
-    this.#children.delete(id);
-    const { pending } = child;
-    const reason = child.reason || this.#explain(child, status);
+    if (child.isSettled) return;
+    child.isSettled = true;
+    const { pending, progress, link, lost, order } = child;
+    const tell = (reason: MitosError): void => {
+      this.#children.delete(id);
+      if (pending) this.#hop.router.refuse(pending.frame, toReason(reason));
+      this.#hop.router.remove(child.stream, fromReason(toReason(reason)));
+      child.onGone();
+    };
     if (pending) {
-      wipe(child.order.options);
+      wipe(order.options);
       this.#hop.clock.clearTimeout(pending.timer);
-      this.#hop.router.refuse(pending.frame, toReason(reason));
     }
-    this.#hop.router.remove(child.stream, fromReason(toReason(reason)));
-    child.onGone();
+    if (child.reason) tell(child.reason);
+    else if (pending) this.#explain(child.givenUp || { progress, status, link }, tell);
+    else tell(lost && status.exitCode === null && status.signal === null ? lost : endOfChild(order.name, status, progress));
   }
 
-  #explain({ order, progress, link, pending, lost }: Child, status: ExitStatus): MitosError {
-    if (pending) return connectFailure(progress, status, link, undefined, this.#methodOf(order));
-    return lost && status.exitCode === null && status.signal === null ? lost : endOfChild(order.name, status, progress);
+  /** Makes the error for a child that did not come up; what that takes is asked for first, if it is not here yet. */
+  #explain(ended: Ended, tell: (reason: MitosError) => void): void {
+    const { clock, router, config } = this.#hop;
+    const { name, method } = ended.progress;
+    if (this.#failure) return tell(this.#failure(ended));
+    const plain = (): void => settle(mitosError('ERR_MITOS_TRANSPORT_EXIT', `Cannot connect "${name}" via ${method}`));
+    const timer = clock.setTimeout(plain, EXPLAIN_MS);
+    const settle = (reason: MitosError): void => {
+      clock.clearTimeout(timer);
+      if (this.#unexplained.delete(explain)) tell(reason);
+    };
+    const explain = (failure: ExplainFailure): void => settle(failure(ended));
+    this.#unexplained.add(explain);
+    router.route(jsonFrame(CONTROL, MASTER, config.id, GET_BUNDLE, BUNDLE, FAILURES), undefined);
+  }
+
+  /** Takes what makes errors of failures. */
+  explainBy(failure: ExplainFailure): void {
+    this.#failure = failure;
+    for (const explain of this.#unexplained) explain(failure);
   }
 
   #configFor(order: ConnectOrder, method: Method | undefined): ChildConfig {

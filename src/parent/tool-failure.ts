@@ -3,7 +3,7 @@
  * translated), else from their exit status.
  */
 import type { ErrorCode } from '../core/errors.ts';
-import type { Method } from './connector.ts';
+import type { Explain } from './failure.ts';
 
 /** A failure: its code, what it means, what to do. */
 export type ToolFailure = readonly [code: ErrorCode, message: string, hint?: string];
@@ -52,7 +52,7 @@ const STATUSES: Readonly<Record<number, ToolFailure>> = {
  * @param list The command that lists what there is, for hints.
  * @param statuses Exit statuses that mean something.
  */
-export function toolFailure(list: string, statuses?: Readonly<Record<number, ToolFailure>>): NonNullable<Method['explain']> {
+export function toolFailure(list: string, statuses?: Readonly<Record<number, ToolFailure>>): Explain {
   return ({ stage, lines }, { error, exitCode }) => {
     const { code, path } = (error || {}) as NodeJS.ErrnoException;
     if (code === 'ENOENT') {

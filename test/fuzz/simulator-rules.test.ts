@@ -115,7 +115,8 @@ test('Keep-alive notices a stalled link, and not one that is only slow', async (
   line[2]?.link?.stall();
   while (!call.endings && tree.clock.now() < at + 20_000) await tree.pass(100);
   assert.equal(codeOf(call), 'ERR_MITOS_DISCONNECTED');
-  assert.match((call.error as Error).message, /no sign of life/);
+  // The other end may have noticed first, and hung up.
+  assert.match((call.error as Error).message, /no sign of life|the link ended/);
   assert.ok(tree.clock.now() - at <= 3000 + 1000, `after ${tree.clock.now() - at} ms`);
   line[2]?.link?.resume();
   await end(tree);

@@ -45,7 +45,12 @@ withRouter('no hop has more connections under way than perHop allows', async ({ 
     void promise.then(() => now--);
     return promise;
   };
-  const results = await router.connectAll(Array.from({ length: 12 }, () => 'worker'), { perHop: 3 }).all();
+  const results = await router
+    .connectAll(
+      Array.from({ length: 12 }, () => 'worker'),
+      { perHop: 3 },
+    )
+    .all();
   assert.equal(results.filter((result) => result.status === 'ok').length, 12);
   assert.equal(most, 3);
 });

@@ -115,23 +115,27 @@ for (const [start, toStart] of Object.entries(STARTS)) {
   }
 }
 
-testWithOracle('five kinds of hops in one chain: call through all of them, kill the second, and all of it is gone', { ...need, timeoutMs: 60_000 }, async () => {
-  await using router = new TreeRouter({ logger: false });
-  const ssh = router.ssh({ ...login(false), name: 'one' });
-  const sudo = ssh.sudo({ username: second.name, password: first.password, name: 'two', ...node() });
-  const root = sudo.sudo({ name: 'three', ...node() });
-  const back = root.ssh({ ...login(false), name: 'four' });
-  const doas = back.doas({ username: second.name, password: first.password, name: 'five', ...node() });
-  const local = doas.local({ name: 'six' });
-  assert.equal(await local.call(process.cwd) !== '', true);
-  const [two, ...rest] = await Promise.all([sudo, root, back, doas, local]);
-  const { pid } = await two.info();
-  const pending = local.call(() => new Promise(() => {}));
-  const refused = assert.rejects(pending, (error: Error) => /"two"/.test(error.message));
-  const gone = Promise.all([two, ...rest].map((context) => context.closed));
-  process.kill(pid, 'SIGKILL');
-  for (const { message } of await gone) assert.match(message, /"two"/);
-  await refused;
-  assert.equal((await ssh).connected, true);
-  assert.ok(findCommand('ssh'));
-});
+testWithOracle(
+  'five kinds of hops in one chain: call through all of them, kill the second, and all of it is gone',
+  { ...need, timeoutMs: 60_000 },
+  async () => {
+    await using router = new TreeRouter({ logger: false });
+    const ssh = router.ssh({ ...login(false), name: 'one' });
+    const sudo = ssh.sudo({ username: second.name, password: first.password, name: 'two', ...node() });
+    const root = sudo.sudo({ name: 'three', ...node() });
+    const back = root.ssh({ ...login(false), name: 'four' });
+    const doas = back.doas({ username: second.name, password: first.password, name: 'five', ...node() });
+    const local = doas.local({ name: 'six' });
+    assert.equal((await local.call(process.cwd)) !== '', true);
+    const [two, ...rest] = await Promise.all([sudo, root, back, doas, local]);
+    const { pid } = await two.info();
+    const pending = local.call(() => new Promise(() => {}));
+    const refused = assert.rejects(pending, (error: Error) => /"two"/.test(error.message));
+    const gone = Promise.all([two, ...rest].map((context) => context.closed));
+    process.kill(pid, 'SIGKILL');
+    for (const { message } of await gone) assert.match(message, /"two"/);
+    await refused;
+    assert.equal((await ssh).connected, true);
+    assert.ok(findCommand('ssh'));
+  },
+);

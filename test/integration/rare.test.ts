@@ -1,7 +1,8 @@
 /** What few calls need is sent when it is needed: rare types of values, live values, large messages. */
 import assert from 'node:assert/strict';
-import { self } from 'mitos';
+import { Router, self } from 'mitos';
 import type { TraceEvent } from '#src/master/trace.js';
+import * as testing from '#src/testing/index.js';
 import { inEveryMode, rejection } from './modes-table.js';
 
 const echo = (...values: unknown[]): unknown => values;
@@ -22,6 +23,9 @@ async function* count(): AsyncGenerator<number> {
   yield 1;
   yield 2;
 }
+
+/** Needs the module `mitos`, and more modules than fit into a frame. */
+const useMuch = (): unknown[] => [typeof Router, typeof testing.Simulation];
 
 /** How often the master was asked for a module. */
 let questions = 0;
@@ -116,4 +120,8 @@ inEveryMode('calls of the first write start before those that come while the fir
   calls.push(context.call(start, 'c'), context.call(start, 'd'));
   await Promise.all(calls);
   assert.deepEqual(await context.call(startedSoFar), ['a', 'b', 'c', 'd']);
+});
+
+inEveryMode('the first call may need more modules than fit into a frame, the rare parts of the core among them', async ({ open }) => {
+  assert.deepEqual(await open().call(useMuch), ['function', 'function']);
 });

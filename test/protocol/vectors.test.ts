@@ -50,7 +50,7 @@ function router(): { router: Router; parent: Buffer[]; child: Buffer[]; own: Buf
 
 test('A short header is 10 bytes', () => {
   const frame = makeFrame(CONTROL, 1, 0, handles.PING, 0, Buffer.alloc(8));
-  assertBytes(shorten(frame), '73 00 08 01 00 00 0002 0000 0000000000000000');
+  assertBytes(shorten(frame), 'ed 00 08 01 00 00 0002 0000 0000000000000000');
 });
 
 test('The numbers of the protocol are what they are', () => {

@@ -16,7 +16,9 @@ test('options arrive as they were, and secrets as bytes of their own', () => {
 test('any secrets, anywhere in the options, come out where they went in', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.uint8Array(), fc.string(), fc.integer())), (values) => {
-      const packed = packOrder(order({ values: values.map((value) => (value instanceof Uint8Array ? new Secret(Buffer.from(value).toString('latin1')) : value)) }));
+      const packed = packOrder(
+        order({ values: values.map((value) => (value instanceof Uint8Array ? new Secret(Buffer.from(value).toString('latin1')) : value)) }),
+      );
       const expected = values.map((value) => (value instanceof Uint8Array ? Buffer.from(Buffer.from(value).toString('latin1')) : value));
       assert.deepEqual(unpackOrder(packed).options['values'], expected);
     }),

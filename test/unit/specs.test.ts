@@ -25,7 +25,10 @@ const MEANINGS: readonly [string, object[]][] = [
   ['nsenter:1234', [{ method: 'nsenter', pid: 1234 }]],
   ['nsenter:lxc/box', [{ method: 'nsenter', kind: 'lxc', container: 'box' }]],
   ['chroot:/srv/root', [{ method: 'chroot', root: '/srv/root' }]],
-  ['ssh:web?identityFile=/keys/a%2Cb&identitiesOnly=true', [{ method: 'ssh', hostname: 'web', identityFile: '/keys/a,b', identitiesOnly: true }]],
+  [
+    'ssh:web?identityFile=/keys/a%2Cb&identitiesOnly=true',
+    [{ method: 'ssh', hostname: 'web', identityFile: '/keys/a,b', identitiesOnly: true }],
+  ],
   [
     'ssh://deploy@bastion:22, ssh://10.0.0.4,sudo:root,docker:app',
     [
@@ -73,7 +76,8 @@ const REFUSED: readonly [unknown, RegExp][] = [
 ];
 
 test('a spec that makes no sense is refused at once, with the words to mend it', () => {
-  for (const [spec, message] of REFUSED) assert.throws(() => stepsOf(spec as never), { name: /^(Type|Range)Error$/, message }, JSON.stringify(spec));
+  for (const [spec, message] of REFUSED)
+    assert.throws(() => stepsOf(spec as never), { name: /^(Type|Range)Error$/, message }, JSON.stringify(spec));
 });
 
 const NAMED: readonly [string, string, object][] = [
@@ -93,7 +97,9 @@ const NAMED: readonly [string, string, object][] = [
 test('no name can be taken for an option, or for two words', () => {
   const hostile = fc.oneof(
     fc.string({ unit: 'binary' }).map((text) => `-${text}`),
-    fc.tuple(fc.string(), fc.constantFrom(' ', '\t', '\n', '\r', '\0', '\x1b', '\x7f', '\u2028'), fc.string()).map((parts) => parts.join('')),
+    fc
+      .tuple(fc.string(), fc.constantFrom(' ', '\t', '\n', '\r', '\0', '\x1b', '\x7f', '\u2028'), fc.string())
+      .map((parts) => parts.join('')),
     fc.constant(''),
   );
   fc.assert(

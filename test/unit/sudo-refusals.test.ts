@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ConnectOrder } from '#src/core/connect-order.js';
-import { explainRefusal, inEnglish, passwordOf, userOf, wantsTerminal } from '#src/parent/elevation.js';
+import { inEnglish, passwordOf, userOf, wantsTerminal } from '#src/parent/elevation.js';
+import { explainRefusal } from '#src/parent/elevation-failure.js';
 import type { Progress } from '#src/parent/failure.js';
 
 const ENDED = { exitCode: 1, signal: null };

@@ -1,7 +1,7 @@
 /** What methods for containers and namespaces read out of the failures of their programs. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { METHODS } from '#src/methods/table.js';
+import { EXPLAIN } from '#src/methods/failures.js';
 
 const MISSING = 'NO_CONTAINER no such container';
 const IDLE = 'NO_CONTAINER the container does not run';
@@ -11,7 +11,7 @@ const DENIED = 'AUTH not allowed';
 const NO_IMAGE = 'NO_CONTAINER no such image';
 const NO_USER = 'AUTH no such user there';
 
-/** What tools print and return, as seen with them or as their sources and manuals have it. */
+/** What tools print and return: as seen with docker, podman, buildah, lxc-attach, nsenter, chroot and kubectl; for the others as it is remembered. */
 const FAILURES: [string, number, string, string][] = [
   ['docker', 1, 'Error response from daemon: No such container: nope', MISSING],
   ['docker', 1, 'Error response from daemon: container 0a1b is not running', IDLE],
@@ -142,7 +142,7 @@ const progress = (stage: string, text: string): never => ({ stage, lines: text.s
 
 for (const [method, exitCode, text, expected] of FAILURES) {
   test(`${method} with ${exitCode} and "${text.slice(0, 90)}" is ${expected}`, () => {
-    const explain = METHODS[method]?.explain;
+    const explain = EXPLAIN[method];
     const failure = explain?.(progress('start', text), { exitCode, signal: null });
     assert.equal(`${failure?.code} ${failure?.message}`, `ERR_MITOS_${expected}`);
     assert.ok(failure?.hint);
@@ -150,7 +150,7 @@ for (const [method, exitCode, text, expected] of FAILURES) {
 }
 
 test('What is no failure of the tool is left to others: a time-out, an unknown text, a first stage that has spoken', () => {
-  const explain = METHODS['docker']?.explain;
+  const explain = EXPLAIN['docker'];
   assert.equal(explain?.(progress('start', 'Unable to find image locally'), { exitCode: null, signal: null }), undefined);
   assert.equal(explain?.(progress('start', 'something else'), { exitCode: 1, signal: null }), undefined);
   assert.equal(explain?.(progress('node', 'No such container'), { exitCode: 127, signal: null }), undefined);

@@ -174,7 +174,11 @@ test('A frame that does not fit a short header keeps its own', () => {
 });
 
 test('Frames with short and with long headers may be mixed, however they are cut', () => {
-  const frames = [makeFrame(CONTROL, 1, 2, 3, 4, Buffer.alloc(300, 7)), makeFrame(NORMAL, 1, 0, 70, 5, Buffer.from('x')), makeFrame(CONTROL, 9, 9, 9, 9)];
+  const frames = [
+    makeFrame(CONTROL, 1, 2, 3, 4, Buffer.alloc(300, 7)),
+    makeFrame(NORMAL, 1, 0, 70, 5, Buffer.from('x')),
+    makeFrame(CONTROL, 9, 9, 9, 9),
+  ];
   const bytes = Buffer.concat([...frames, ...frames].map((frame, index) => (index % 2 ? frame : shorten(frame))));
   for (let size = 1; size <= bytes.length; size++) {
     const parsed: Buffer[] = [];
