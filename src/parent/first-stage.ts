@@ -44,7 +44,7 @@ export function firstStage(options: FirstStageOptions): string[] {
   const close = watchFd === undefined ? '' : ` ${watchFd}<&-`;
   const find =
     `for n in ${NODE_PLACES};do [ -x $n/node ]&&set $n/node $@;done;command -v node&&set node $@;` +
-    '[ "$1" ]||exec echo $0 none `uname -sm`;';
+    '[ "$1" ]||{ echo $0 none `uname -sm`;exit;};';
   const script =
     `j=$1;shift;${node ? '' : find}echo $0 ok ${node ? '$*' : '$1'};${watch}` +
     `exec ${node ? '"$@" -e "$j"' : '$1 -e "$j" $@'} 3<&0 4>&1 </dev/null ${output}${close}`;

@@ -98,7 +98,7 @@ class Program {
     this.#isOver = true;
     clearTimeout(this.#idle as NodeJS.Timeout);
     if (this.#stopping) await this.#stopping;
-    releaseGroup((this.#child as { pid: number }).pid);
+    await releaseGroup((this.#child as { pid: number }).pid);
     const [exitCode, signal] = exit;
     const failure = this.#failure;
     return failure ? { stdout: nothing, stderr: nothing, exitCode, signal, failure } : { stdout, stderr, exitCode, signal };

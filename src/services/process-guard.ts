@@ -16,6 +16,8 @@ const LINGER_MS = 100;
 const groups: Set<number> = new Set();
 let guard: Socket | undefined;
 let lingering: NodeJS.Timeout | undefined;
+/** Settles when what starts the shell has ended. */
+let started: Promise<void> = Promise.resolve();
 
 /** Has a process group killed when this process ends. */
 export function guardGroup(pid: number): void {
@@ -25,13 +27,15 @@ export function guardGroup(pid: number): void {
   else guard = start();
 }
 
-/** Forgets a process group. */
-export function releaseGroup(pid: number): void {
+/** Forgets a process group. Done when nothing is left that this thread has to wait for: it may be ended then. */
+export function releaseGroup(pid: number): Promise<void> {
   groups.delete(pid);
   if (guard) guard.write(`- ${pid}\n`);
-  if (groups.size) return;
-  lingering = setTimeout(end, LINGER_MS);
-  lingering.unref();
+  if (!groups.size) {
+    lingering = setTimeout(end, LINGER_MS);
+    lingering.unref();
+  }
+  return started;
 }
 
 function start(): Socket | undefined {
@@ -41,7 +45,10 @@ function start(): Socket | undefined {
   } catch {
     return undefined;
   }
-  shell.on('error', () => {});
+  started = new Promise((resolve) => {
+    shell.on('exit', () => resolve());
+    shell.on('error', () => resolve());
+  });
   shell.unref();
   const link = shell.stdio && ((shell.stdio as unknown as Socket[])[3] as Socket | undefined);
   if (!link) return undefined;

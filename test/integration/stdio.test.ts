@@ -141,7 +141,7 @@ for (const [shell, argv] of [
         env: { PATH: process.env['PATH'] },
         timeout: 5000,
       });
-      assert.match(stdout, /^m{22} ok \/\S*node\n$/);
+      assert.match(stdout, /^\/\S*node\nm{22} ok node\n$/);
       const none = spawnSync(path, [...argv.slice(1), ...stage], {
         input: '',
         encoding: 'utf8',
