@@ -65,8 +65,8 @@ const FROM_IMAGE =
 
 export const buildah: Method = container('buildah', ({ container: name, image, username }, path) =>
   image === undefined
-    ? [path, 'run', ...flag('--user', username), '--', name]
-    : ['sh', '-c', FROM_IMAGE, 'sh', path, image, username || ''],
+    ? [path, 'run', ...flag('--user', username), '--', name, 'sh', ...SECOND]
+    : ['sh', '-c', FROM_IMAGE, 'sh', path, image, username || '', 'sh', ...SECOND],
 );
 
 export const kubectl: Method = container('kubectl', (options, path) => [

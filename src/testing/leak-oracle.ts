@@ -46,7 +46,7 @@ const outerTags = process.env[LEAK_TAG_VARIABLE];
  * the event loop alive, temporary files with `mitos` in their name, and listeners on `process`.
  *
  * Make it before the code starts, check it afterwards. One at a time in a process: descriptors cannot be told apart. Processes of other users
- * are found by their ancestry, and by their tag as root. Where there is no `/proc`, the first three kinds are not looked for; that is printed
+ * are found by their ancestry, and by their tag as root; contexts of this process by their title too. Where there is no `/proc`, the first three kinds are not looked for; that is printed
  * once. Unreferenced timers are not seen.
  *
  * @example

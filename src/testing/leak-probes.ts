@@ -21,7 +21,14 @@ function ownProcesses(tag: string): ProcessInfo[] {
   const table = readProcessTable();
   const line = ownLine(table);
   const below = descendants(table);
-  return [...table.values()].filter(({ pid, state }) => state !== 'X' && !line.has(pid) && (below.has(pid) || hasTag(pid, tag)));
+  return [...table.values()].filter(
+    (info) => info.state !== 'X' && !line.has(info.pid) && (below.has(info.pid) || hasTag(info.pid, tag) || isContext(info)),
+  );
+}
+
+/** Contexts of this process carry its id in their title, wherever they are: in containers, and under other users. */
+function isContext({ command }: ProcessInfo): boolean {
+  return command.startsWith('mitos:') && command.endsWith(`:${process.pid}`);
 }
 
 function identity(info: ProcessInfo): string {
