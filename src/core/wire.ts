@@ -124,12 +124,24 @@ export function replyToOf(frame: Buffer): number {
   return frame.readUInt32BE(20);
 }
 
+/** Mailboxes below this, and as many of the first for replies, fit into the 16 bits of a short header. */
+const HALF = 0x8000;
+
+/** The mailbox as 16 bits, something larger if it does not fit. */
+function toShort(handle: number): number {
+  return handle < HALF ? handle : handle < 2 * HALF ? 2 * HALF : handle - HALF;
+}
+
+function fromShort(bits: number): number {
+  return bits < HALF ? bits : bits + HALF;
+}
+
 /** The same frame with a short header, if it can have one. */
 export function shorten(frame: Buffer): Buffer {
   const size = frame.length - HEADER;
-  const contexts = dstOf(frame) | srcOf(frame) | authOf(frame);
-  const mailboxes = handleOf(frame) | replyToOf(frame);
-  if (size > 255 || contexts & ~255 || mailboxes & ~65535) return frame;
+  const handle = toShort(handleOf(frame));
+  const replyTo = toShort(replyToOf(frame));
+  if (size > 255 || (dstOf(frame) | srcOf(frame) | authOf(frame)) & ~255 || (handle | replyTo) & ~65535) return frame;
   const short = Buffer.allocUnsafe(SHORT_HEADER + size);
   short[0] = SHORT_MAGIC;
   short[1] = frame[2] as number;
@@ -137,8 +149,8 @@ export function shorten(frame: Buffer): Buffer {
   short[3] = dstOf(frame);
   short[4] = srcOf(frame);
   short[5] = authOf(frame);
-  short.writeUInt16BE(handleOf(frame), 6);
-  short.writeUInt16BE(replyToOf(frame), 8);
+  short.writeUInt16BE(handle, 6);
+  short.writeUInt16BE(replyTo, 8);
   frame.copy(short, SHORT_HEADER, HEADER);
   return short;
 }
@@ -149,8 +161,8 @@ function lengthen(short: Buffer): Buffer {
     short[1] as number,
     short[3] as number,
     short[4] as number,
-    short.readUInt16BE(6),
-    short.readUInt16BE(8),
+    fromShort(short.readUInt16BE(6)),
+    fromShort(short.readUInt16BE(8)),
     short.subarray(SHORT_HEADER),
   );
   frame[15] = short[5] as number;

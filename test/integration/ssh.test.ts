@@ -131,12 +131,18 @@ testWithOracle(
       await once(child.stdout, 'data');
       return () => once(child.stdout.resume(), 'close');
     });
-    const ours = await flips(async ({ port }) => {
-      const router = new Router({ logger: false });
-      assert.equal(await router.ssh(toUser(server, user, { port })).call((n: number) => n * 2, 21), 42);
-      return () => router.close();
-    });
-    assert.ok(ours <= plain + 1, `${ours} changes of direction, ${plain} of plain ssh`);
+    const counts: number[] = [];
+    // A machine with much to do cuts into more pieces what is said at once, never into fewer.
+    while (counts.length < 4 && !counts.some((count) => count <= plain + 1)) {
+      counts.push(
+        await flips(async ({ port }) => {
+          const router = new Router({ logger: false });
+          assert.equal(await router.ssh(toUser(server, user, { port })).call((n: number) => n * 2, 21), 42);
+          return () => router.close();
+        }),
+      );
+    }
+    assert.ok(Math.min(...counts) <= plain + 1, `${counts.join()} changes of direction, ${plain} of plain ssh`);
   },
 );
 
