@@ -146,7 +146,7 @@ export class Hop {
       return;
     }
     if (this.#isEnding) return;
-    this.#isEnding = true;
+    this.#isEnding = this.router.isEnding = true;
     const children = this.parentLayer ? this.parentLayer.shutdownAll(graceMs) : Promise.resolve();
     void children.then(() => this.host.onShutdown(graceMs));
   }

@@ -66,6 +66,8 @@ export class Router {
   readonly id: ContextId;
   readonly isUnidirectional: boolean;
   parent: Stream | undefined;
+  /** Set when the context is being shut down. */
+  isEnding = false;
   /** Links to children, by id. A stream is removed before anybody is told that it is gone. */
   readonly children: Map<ContextId, Stream> = new Map();
   readonly routes: RouteTable = new RouteTable();
@@ -334,7 +336,8 @@ export class Router {
     }
     const notice: TreeNotice = { kind: 'gone', ids: set.ids, pages: set.pages, reason };
     this.#tell(notice);
-    this.#toParent(handles.GONE, { ids: set.ids, pages: set.pages, reason });
+    // The end of this context says the same of all behind it, in a moment.
+    if (!this.isEnding) this.#toParent(handles.GONE, { ids: set.ids, pages: set.pages, reason });
     for (const id of new Set(this.#policy.forget(set))) {
       this.routes.lookup(id)?.send(jsonFrame(CONTROL, id, this.id, handles.TREE, 0, notice));
     }
