@@ -19,6 +19,6 @@
  * All of it needs root; `needs()` says so. What a crashed run left is undone when a lab is opened next.
  */
 export { createLab, openLab } from './lab.ts';
-export { missing, needs } from './needs.ts';
+export { missing, needs, outsider } from './needs.ts';
 export type * from './types.ts';
 export { noise } from './users.ts';

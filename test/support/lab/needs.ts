@@ -22,8 +22,20 @@ const PROGRAMS: Readonly<Record<Need, readonly string[]>> = {
 
 /** What tests need, to be spread into their options: skips with a printed reason where it is not there. */
 export function needs(...names: readonly Need[]): Requirement {
-  const results = names.map((name) => requirement(name, () => missing(name)));
+  const results = names.map((name) => outsider(...(OUTSIDE[name] ?? [])) ?? requirement(name, () => missing(name)));
   return results.find(({ skip }) => skip !== false) ?? { skip: false };
+}
+
+/** Programs that no package of `.ci/run` brings. */
+const OUTSIDE: Partial<Record<Need, readonly string[]>> = { docker: ['docker'] };
+
+/** Skips, with a printed reason, what needs a program that nobody can be asked to have: also where `MITOS_TEST_REQUIRE` is `all`. */
+export function outsider(...programs: readonly string[]): Requirement | undefined {
+  const absent = programs.filter((program) => findCommand(program) === undefined);
+  if (absent.length === 0) return undefined;
+  const skip = `${absent.join(', ')} not found; no package brings it`;
+  console.error(`Skipping tests: ${skip}`);
+  return { skip };
 }
 
 /** Why this machine has it not; undefined when it has. */
