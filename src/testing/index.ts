@@ -4,7 +4,7 @@ export { type FaultOptions, FaultStream, faultStream } from './fault-stream.ts';
 export { type Leak, LeakError } from './leak.ts';
 export { type LeakCheckOptions, type LeakOracle, type LeakOracleOptions, leakOracle } from './leak-oracle.ts';
 export { type MemoryStreamOptions, type MemoryTransport, memoryStreamPair, type Scheduler } from './memory-stream.ts';
-export { LEAK_TAG_VARIABLE, type ProcessInfo, processesWithTag } from './process-table.ts';
+export { LEAK_TAG_VARIABLE, type ProcessInfo, processesWithTag, readProcessTable } from './process-table.ts';
 export { createRandom, type Random, seedFromEnv } from './random.ts';
 export { findCommand, type Requirement, requirement } from './requirement.ts';
 export {

@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCommand } from '#src/testing/index.js';
+import { findCommand, readProcessTable } from '#src/testing/index.js';
 import type { LabRoom } from './lab.ts';
 import { container } from './namespaces.ts';
 import { Daemon, run, tryRun } from './process.ts';
@@ -38,6 +38,10 @@ export async function startDocker(room: LabRoom): Promise<Container> {
   const close = async (): Promise<void> => {
     await service.close();
     await inner.close();
+    // The service lets the monitor of what ran in a container wait for five minutes, in case somebody asks how it ended.
+    for (const { pid, command } of readProcessTable().values()) {
+      if (/^\S*conmon /.test(command) && command.includes(`${room.directory}/`)) process.kill(pid, 'SIGKILL');
+    }
   };
   return container({ ...inner, tool, env, close });
 }
