@@ -49,6 +49,8 @@ export function boot(text: string, packed: Buffer): void {
   const config = jsonOf(Buffer.concat([header, readExactly(header.readUInt32BE(24))])) as ChildConfig;
   const sources = { core: text, packedCore: packed };
   closeStrayDescriptors();
+  // What the first stage has set.
+  for (const name of 'qfpvanbo') delete (globalThis as Record<string, unknown>)[name];
   process.title = config.title;
   if (config.env) Object.assign(process.env, config.env);
   if (config.cwd) enter(config.cwd);

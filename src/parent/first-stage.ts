@@ -5,7 +5,8 @@
  * 1. `sh` looks for a Node (the given one, then PATH, then the usual places) and prints a line: the marker, `ok` and what it
  *    found, or the marker, `none` and what the machine is. Whatever came before the marker is noise.
  * 2. It puts the protocol on descriptors 3 and 4, where processes that the child starts do not inherit it, `/dev/null` on 0,
- *    the program's own output on 1 and 2, and becomes that Node.
+ *    the program's own output on 1 and 2, and becomes that Node; but as the first process of a PID namespace it stays, and waits for
+ *    Node: such a process cannot end itself by a signal.
  * 3. Node reads exactly the bytes of the preamble and evaluates them. One that is too old runs the next Node that was found, and
  *    stays around it; without another it says `old` and its version.
  *
@@ -46,19 +47,19 @@ export function firstStage(options: FirstStageOptions): string[] {
     `for n in ${NODE_PLACES};do [ -x $n/node ]&&set $n/node $@;done;command -v node&&set node $@;` +
     '[ "$1" ]||{ echo $0 none `uname -sm`;exit;};';
   const script =
-    `j=$1;shift;${node ? '' : find}echo $0 ok ${node ? '$*' : '$1'};${watch}` +
-    `exec ${node ? '"$@" -e "$j"' : '$1 -e "$j" $@'} 3<&0 4>&1 </dev/null ${output}${close}`;
+    `j=$1;shift;${node ? '' : find}echo $0 ok ${node ? '$*' : '$1'};${watch}x=;[ $$ = 1 ]||x=exec;` +
+    `$x ${node ? '"$@" -e "$j"' : '$1 -e "$j" $@'} 3<&0 4>&1 </dev/null ${output}${close}`;
   return ['sh', '-c', script, marker, readerFor(preambleBytes), ...(node || [])];
 }
 
-/** The JavaScript that Node is started with. Its arguments are the Nodes that were found: one that is too old hands over to the next. */
+/** The JavaScript that Node is started with; `require` and `module` are global there, and what it sets is too. Its arguments are the Nodes that were found: one that is too old hands over to the next. */
 function readerFor(preambleBytes: number): string {
   const [major, minor] = OLDEST_NODE;
   return (
-    `var q=require,f=q("fs"),p=process,v=p.version.split(/\\D/),n=${preambleBytes},a=p.argv.splice(1),b=Buffer.alloc(n),o=0,m={};` +
+    `q=require,f=q("fs"),p=process,v=p.version.split(/\\D/),n=${preambleBytes},a=p.argv.splice(1),b=Buffer.alloc(n),o=0;` +
     `if(a.shift(),+v[1]+v[2]/100<${major + minor / 100})p.exit(a[0]?q("child_process").spawnSync(a[0],p.execArgv.concat(a),` +
     `{stdio:[0,1,2,3,4]}).status:f.writeSync(4,"old "+p.version+"\\n"));` +
     `for(;o<n;)try{o+=f.readSync(3,b,o,n-o)||p.exit(1)}catch(e){/EAG/.test(e)||p.exit(2)}` +
-    `v=q("zlib").brotliDecompressSync(b)+"";new Function("module","require",v)(m,q);m.exports.boot(v,b)`
+    `v=q("zlib").brotliDecompressSync(b)+"";Function(v)();module.exports.boot(v,b)`
   );
 }
