@@ -23,7 +23,7 @@ export async function measureBytes(_plan: Plan): Promise<Row[]> {
   });
   return [
     row('first stage on the command line', command, MITOGEN.firstStage, { of: 'value', atMost: 800 }),
-    row('preamble (core)', CORE?.brotli, MITOGEN.preamble, { of: 'value', atMost: 16 * 1024 }),
+    row('preamble (core)', CORE?.brotli, MITOGEN.preamble, { of: 'value', atMost: 10 * 1024 }),
     row('rare parts of the core, on first need', EXTRA?.brotli),
     row('parent layer, on first need', PARENT?.brotli),
     row('module mitos, on first need', API?.brotli),
