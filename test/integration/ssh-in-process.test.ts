@@ -8,6 +8,7 @@ import { before } from 'node:test';
 import { type ContextPromise, type MitosError, Router, type SshOptions } from 'mitos';
 import { testWithOracle } from '#src/testing/index.js';
 import { type LabUser, needs, noise, openLab, type Sshd } from '../support/lab/index.js';
+import { visible } from '../support/ssh.js';
 import { rejection } from './modes-table.js';
 import { endSessions } from './ssh-sessions.js';
 
@@ -110,6 +111,29 @@ sshTest('a password opens the door, asked for in either way', async (router) => 
     assert.equal(await userOf(login(router, server, { password: user.password })), user.name);
   }
 });
+
+for (const right of [true, false]) {
+  sshTest(`a ${right ? 'right' : 'wrong'} password is in no arguments, environment, log record or error`, async (router) => {
+    const secret = `canary${Math.random().toString(36).slice(2)}`;
+    await using holder = await lab.user({ password: right ? secret : 'another' });
+    let seen = '';
+    let isOver = false;
+    router.on('log', ({ text }) => (seen += text));
+    const connecting = login(router, asking, { username: holder.name, password: secret, debugLevel: 3 });
+    const there = connecting.call(() => JSON.stringify([process.argv, process.env]));
+    const done = there.catch((error: Error) => `${error.stack}${JSON.stringify(error)}`);
+    void done.finally(() => (isOver = true));
+    while (!isOver) {
+      seen += visible();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    seen += (await done) + visible() + asking.log();
+    assert.ok(seen.includes(holder.name), 'something was looked at');
+    for (const form of ['utf8', 'base64', 'hex'] as const) {
+      assert.ok(!seen.includes(Buffer.from(secret).toString(form).replace(/=+$/, '')), form);
+    }
+  });
+}
 
 sshTest('a wrong password is sent once, and a missing one is asked for', async (router) => {
   await using password = await lab.sshd({ passwordAuthentication: true });

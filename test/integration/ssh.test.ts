@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { before } from 'node:test';
 import { Router, Secret } from 'mitos';
 import { type DelayProxy, delayProxy, testWithOracle } from '#src/testing/index.js';
 import { type LabUser, needs, openLab, type Sshd } from '../support/lab/index.js';
-import { byPassword, count, reaches, sshTest, toUser } from '../support/ssh.js';
+import { byPassword, count, reaches, sshTest, toUser, visible } from '../support/ssh.js';
 
 const lab = openLab();
 const here = needs('users', 'sshd');
@@ -145,19 +145,6 @@ testWithOracle(
     assert.ok(Math.min(...counts) <= plain + 1, `${counts.join()} changes of direction, ${plain} of plain ssh`);
   },
 );
-
-/** Everything that any user of this machine could read of processes. */
-function visible(): string {
-  const read = (pid: string, name: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/${name}`, 'latin1');
-    } catch {
-      return '';
-    }
-  };
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.flatMap((pid) => [read(pid, 'cmdline'), read(pid, 'environ')]).join('\n');
-}
 
 for (const right of [true, false]) {
   sshTest(

@@ -1,5 +1,6 @@
 /** What the tests of `ssh()` share. */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { Context, ContextPromise, SshOptions } from 'mitos';
 import type { OracleTestOptions } from '#src/testing/index.js';
@@ -40,4 +41,17 @@ export async function reaches(connecting: ContextPromise, user: LabUser): Promis
 /** How often something is in the log of a server. */
 export function count(server: Sshd, pattern: RegExp): number {
   return [...server.log().matchAll(new RegExp(pattern, 'gm'))].length;
+}
+
+/** Everything that any user of this machine could read of processes. */
+export function visible(): string {
+  const read = (pid: string, name: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+    } catch {
+      return '';
+    }
+  };
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => [read(pid, 'cmdline'), read(pid, 'environ')]).join('\n');
 }
