@@ -1,4 +1,5 @@
 /** Refuses options of connection methods that make no sense, before anything is sent. */
+import { isName } from '../core/name-rule.ts';
 import { Secret } from '../core/secret.ts';
 import type { MethodName } from './method-options.ts';
 import type { ConnectOptions } from './options.ts';
@@ -34,9 +35,6 @@ const prompts = check(
   'a list of { expect, send }',
 );
 
-/** Names reach command lines: they may not be taken for options, nor for several words. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const isName = (value: unknown): boolean => typeof value === 'string' && /^[^-\s\0-\x1f\x7f][^\s\0-\x1f\x7f]*$/.test(value);
 const name = check(isName, 'a name that does not begin with "-" and has no blanks or control characters');
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const isPath = (value: unknown): boolean => typeof value === 'string' && /^[^-\0-\x1f\x7f][^\0-\x1f\x7f]*$/.test(value);

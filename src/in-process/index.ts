@@ -12,7 +12,8 @@ import type { Method } from '../parent/connector.ts';
 import { firstStage } from '../parent/first-stage.ts';
 import { shellWords } from '../parent/quote.ts';
 import { retrying } from '../parent/retrying-link.ts';
-import { checkName, type SshOrderOptions } from '../parent/ssh-arguments.ts';
+import { checkName, connectionSettings, type SshOrderOptions } from '../parent/ssh-arguments.ts';
+import { pauseAfter, RETRIES } from '../parent/ssh-retry.ts';
 import { createStageLink, newMarker } from '../parent/stage-link.ts';
 import { nodeCommand } from '../parent/start.ts';
 import { ChannelTransport } from './channel-transport.ts';
@@ -33,9 +34,6 @@ type Options = SshOrderOptions & { through?: ContextId };
 
 /** Time for what is still to be read when the connection has gone. */
 const DRAIN_MS = 100;
-const RETRIES = 4;
-/** The first pause before another attempt: from this to three times as long, so that those that were refused together part. They double. */
-const PAUSE_MS = 100;
 
 /** The method, for a master whose hop is on its own thread. */
 export function createInProcessSsh(host: InProcessHost): Method {
@@ -48,8 +46,7 @@ export function createInProcessSsh(host: InProcessHost): Method {
         () => startSession(order, config, hop, host),
         ({ number, status }) => {
           const isTransient = status.error instanceof SshError && status.error.data?.['transient'] === true;
-          if (!isTransient || number > retries) return undefined;
-          return PAUSE_MS * (1 + 2 * Math.random()) * 2 ** Math.min(number - 1, 6);
+          return isTransient && number <= retries ? pauseAfter(number) : undefined;
         },
         hop.clock,
       );
@@ -132,7 +129,6 @@ async function connect(target: ClientTarget, options: Options, holdings: Holding
 
 function targetOf(options: Options, { keepAlive }: ChildConfig, host: InProcessHost): ClientTarget {
   const { hostname, port, username, identityFile, identitiesOnly, sshPath, configFile, sshArgs, through } = options;
-  const { compression, connectTimeoutMs = 30000, password } = options;
   return {
     query: {
       name: hostname,
@@ -145,14 +141,9 @@ function targetOf(options: Options, { keepAlive }: ChildConfig, host: InProcessH
       configFile,
       sshArgs,
       // What the other transport tells ssh.
-      settings: [
-        `Compression=${compression ? 'yes' : 'no'}`,
-        `ConnectTimeout=${Math.max(1, Math.ceil(connectTimeoutMs / 1000) - 1)}`,
-        `ServerAliveInterval=${Math.ceil(keepAlive.intervalMs / 1000)}`,
-        `ServerAliveCountMax=${Math.max(1, Math.round(keepAlive.timeoutMs / keepAlive.intervalMs))}`,
-      ],
+      settings: connectionSettings(options, keepAlive),
     },
-    password,
+    password: options.password,
     dial: through === undefined ? undefined : (name, at) => host.dial(through, name, at),
   };
 }

@@ -40,7 +40,7 @@ function su(username: string | undefined): string[] {
   return username === undefined ? [] : ['su', '-s', '/bin/sh', '-c', 'exec "$0" "$@"', '--', username];
 }
 
-/** The first process of a container cannot end itself by a signal, so Node is the second: `sh -c` this. */
+/** Where `sh` is the entrypoint already: its arguments, to run what follows. */
 const SECOND = ['-c', '"$@";exit $?', 'mitos'];
 
 const engine = (program: string): Method =>
@@ -65,8 +65,8 @@ const FROM_IMAGE =
 
 export const buildah: Method = container('buildah', ({ container: name, image, username }, path) =>
   image === undefined
-    ? [path, 'run', ...flag('--user', username), '--', name, 'sh', ...SECOND]
-    : ['sh', '-c', FROM_IMAGE, 'sh', path, image, username || '', 'sh', ...SECOND],
+    ? [path, 'run', ...flag('--user', username), '--', name]
+    : ['sh', '-c', FROM_IMAGE, 'sh', path, image, username || ''],
 );
 
 export const kubectl: Method = container('kubectl', (options, path) => [

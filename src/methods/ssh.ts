@@ -1,15 +1,13 @@
 /** `ssh()`: another machine, by the system's OpenSSH client with the configuration of its user. */
 import { Askpass, askpassEnvironment, passwordMethods, type Secrets } from '../parent/askpass.ts';
 import type { Method } from '../parent/connector.ts';
+import { oneLine } from '../parent/one-line.ts';
 import { retrying } from '../parent/retrying-link.ts';
 import { type SshOrderOptions, sshArguments, unknownSetting } from '../parent/ssh-arguments.ts';
 import { isBusy } from '../parent/ssh-failure.ts';
+import { pauseAfter, RETRIES } from '../parent/ssh-retry.ts';
 import { newMarker } from '../parent/stage-link.ts';
 import { startProcess } from '../parent/start.ts';
-
-const RETRIES = 4;
-/** The first pause before another attempt: from this to three times as long. They double. */
-const PAUSE_MS = 100;
 
 /** Starts ssh; again, when the server hangs up before the login, or for a client that does not know a setting. */
 export const ssh: Method = {
@@ -43,7 +41,7 @@ export const ssh: Method = {
         }
         const tries = number - unknown.size;
         if (tries > retries || secrets.answered.size || !isBusy(status, lines)) return undefined;
-        return PAUSE_MS * (1 + 2 * Math.random()) * 2 ** Math.min(tries - 1, 6);
+        return pauseAfter(tries);
       },
       hop.clock,
     );
@@ -59,9 +57,8 @@ function environment(): NodeJS.ProcessEnv {
   return { ...env, SSH_ASKPASS_REQUIRE: 'never' };
 }
 
-/** A secret has to fit on a line. */
+/** A secret that was given; an empty one is none. */
 function secretOf(options: SshOrderOptions, name: 'password' | 'passphrase'): Buffer | undefined {
-  const secret = options[name];
-  if (secret && /[\0\r\n]/.test(secret.toString('latin1'))) throw new TypeError(`${name} has to be one line`);
+  const secret = oneLine(name, options[name]);
   return secret && secret.length ? secret : undefined;
 }

@@ -259,8 +259,9 @@ export class Connector implements ParentLayer {
       if (this.#unexplained.delete(explain)) tell(reason);
     };
     const explain = (failure: ExplainFailure): void => settle(failure(ended));
+    // One answer is for all that wait for it.
+    if (!this.#unexplained.size) router.route(jsonFrame(CONTROL, MASTER, config.id, GET_BUNDLE, BUNDLE, FAILURES), undefined);
     this.#unexplained.add(explain);
-    router.route(jsonFrame(CONTROL, MASTER, config.id, GET_BUNDLE, BUNDLE, FAILURES), undefined);
   }
 
   /** Takes what makes errors of failures. */

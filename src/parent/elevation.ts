@@ -1,20 +1,20 @@
 /** What methods have in common that make another user of this process. */
 import type { ConnectOrder } from '../core/connect-order.ts';
+import { isName } from '../core/name-rule.ts';
 import { inheritedEnvironment } from './environment.ts';
+import { oneLine } from './one-line.ts';
 import { shellWord } from './quote.ts';
 import type { Attempt } from './retrying-link.ts';
 
 /** The user to become. Checked here too: whoever sent the order need not have done so. */
 export function userOf({ options: { username = 'root' } }: ConnectOrder): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (!/^(?!-)[^\s\0-\x1f\x7f]+$/.test(username as string)) throw new TypeError('username is no name');
-  return username as string;
+  if (!isName(username)) throw new TypeError('username is no name');
+  return username;
 }
 
-/** The password, which has to fit on a line: what is typed behind it would reach something else. */
+/** The password, which has to fit on a line. */
 export function passwordOf({ options: { password } }: ConnectOrder): Buffer | undefined {
-  if (password && /[\0\r\n]/.test((password as Buffer).toString('latin1'))) throw new TypeError('password has to be one line');
-  return password as Buffer | undefined;
+  return oneLine('password', password as Buffer | undefined);
 }
 
 /** Has a program speak English, and puts back what that takes before the first stage runs. */

@@ -1,5 +1,6 @@
 /** The arguments of OpenSSH's client. */
 import type { StartOptions } from '../core/config.ts';
+import { isName } from '../core/name-rule.ts';
 import type { KeepAlive } from '../core/stream.ts';
 
 /** The options of `ssh()` as they arrive in a hop. */
@@ -67,8 +68,7 @@ export function sshArguments(
 
 /** Neither may be taken for an option, by ssh or by what a user's configuration hands them to. */
 export function checkName(what: string, value: unknown): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (typeof value !== 'string' || !/^[^-\s\0-\x1f\x7f][^\s\0-\x1f\x7f]*$/.test(value)) {
+  if (!isName(value)) {
     throw new TypeError(`${what} must not be empty, begin with "-" or have blanks or control characters: ${JSON.stringify(value)}`);
   }
 }
@@ -93,10 +93,18 @@ function authentication(options: SshOrderOptions, methods: readonly string[]): s
   ];
 }
 
-function defaults({ compression, connectTimeoutMs = 30000, debugLevel }: SshOrderOptions, { intervalMs, timeoutMs }: KeepAlive): string[] {
+function defaults(options: SshOrderOptions, keepAlive: KeepAlive): string[] {
+  const { debugLevel } = options;
+  // Its banner would look like its own words at a lower level.
+  return [`LogLevel=${debugLevel ? `DEBUG${debugLevel}` : 'ERROR'}`, ...connectionSettings(options, keepAlive)];
+}
+
+/** What a connection is like, in the words of the configuration; the user's own arguments may say otherwise. */
+export function connectionSettings(
+  { compression, connectTimeoutMs = 30000 }: SshOrderOptions,
+  { intervalMs, timeoutMs }: KeepAlive,
+): string[] {
   return [
-    // Its banner would look like its own words at a lower level.
-    `LogLevel=${debugLevel ? `DEBUG${debugLevel}` : 'ERROR'}`,
     `Compression=${compression ? 'yes' : 'no'}`,
     // A little before our own deadline, as ssh knows what it waits for.
     `ConnectTimeout=${Math.max(1, Math.ceil(connectTimeoutMs / 1000) - 1)}`,

@@ -52,8 +52,8 @@ const LINES: [string, object, string[]][] = [
     ['podman', 'run', '--rm', '--interactive', '--user=bob', '--entrypoint=sh', '--', 'alpine:3', '-c', '"$@";exit $?', 'mitos'],
   ],
   ['nerdctl', { container: 'web' }, ['nerdctl', 'exec', '--interactive', '--', 'web']],
-  ['buildah', { container: 'work' }, ['buildah', 'run', '--', 'work', 'sh', '-c', '"$@";exit $?', 'mitos']],
-  ['buildah', { container: 'work', username: 'bob' }, ['buildah', 'run', '--user=bob', '--', 'work', 'sh', '-c', '"$@";exit $?', 'mitos']],
+  ['buildah', { container: 'work' }, ['buildah', 'run', '--', 'work']],
+  ['buildah', { container: 'work', username: 'bob' }, ['buildah', 'run', '--user=bob', '--', 'work']],
   ['kubectl', { pod: 'web-1' }, ['kubectl', 'exec', '--stdin', 'web-1', '--']],
   [
     'kubectl',
