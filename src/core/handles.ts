@@ -30,6 +30,12 @@ export const FLUSH = 11;
 export const ALLOCATE = 12;
 /** To a context's router, from above: one of the master's bundles (the parent layer). */
 export const BUNDLE = 13;
+/** To a context's router, from above: modules for a context behind it, and what of them it lacks itself. */
+export const RELAY = 14;
+/** From neighbour to neighbour: pieces of a blob are wanted (upwards), or come (downwards). */
+export const BLOB = 15;
+/** To a context's router, from above: a message for the debugger of its main thread. */
+export const INSPECT = 16;
 
 /** The first handle that belongs to an endpoint. */
 export const FIRST_MAILBOX = 64;

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from './clock.ts';
 import type { ChildConfig } from './config.ts';
 import { type MitosError, mitosError } from './errors.ts';
 import { toReason } from './reason.ts';
-import { Router, type RouterHooks } from './router.ts';
+import { Router, type RouterExtension, type RouterHooks } from './router.ts';
 import { type KeepAlive, Stream } from './stream.ts';
 import type { Transport } from './transport.ts';
 import { type ContextId, dataOf, replyToOf } from './wire.ts';
@@ -64,6 +64,8 @@ export class Hop {
   readonly sources: Sources;
   /** Connection methods that have been sent, by name. */
   readonly methods: Record<string, unknown> = {};
+  /** What bundles have added to the router, by handle. */
+  readonly extensions: Map<number, RouterExtension> = new Map();
   /** What bundles can import: the exports of the core, and those of the parent layer once it is here. */
   #core: object;
   parentLayer: ParentLayer | undefined;
@@ -82,6 +84,7 @@ export class Hop {
       onBundle: (frame) => this.#onBundle(frame),
       onFlush: (frame) => this.#onFlush(frame),
       onOrphan: (reason) => host.onOrphan(reason),
+      extensions: this.extensions,
     };
     this.router = new Router(config.id, config.limits, config.isUnidirectional, hooks);
   }

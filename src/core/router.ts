@@ -48,7 +48,15 @@ export interface RouterHooks {
   onFlush(frame: Buffer): void;
   /** The link to the parent is gone. */
   onOrphan(reason: MitosError): void;
+  /** Handlers that bundles have added, by handle. */
+  readonly extensions?: ReadonlyMap<number, RouterExtension>;
 }
+
+/**
+ * Takes the frames of a handle of routers that only some hops know. `from` is the neighbour that it came from, `isTrusted` whether it came from
+ * above (or from the context itself); what comes from below is from a child itself, not from behind it.
+ */
+export type RouterExtension = (frame: Buffer, from: Ingress, isTrusted: boolean) => void;
 
 /** A change in the tree, as a router tells it to its endpoint. */
 export type TreeNotice =
@@ -216,11 +224,10 @@ export class Router {
         if (from && !this.id) this.#onAllocate(frame, from);
         return;
     }
-    if (!isTrusted) {
-      this.#noAuthority(frame);
-      return;
-    }
-    this.#order(frame, data || {});
+    const extension = this.#hooks.extensions?.get(handleOf(frame));
+    if (extension) extension(frame, from, isTrusted);
+    else if (isTrusted) this.#order(frame, data || {});
+    else this.#noAuthority(frame);
   }
 
   #noAuthority(frame: Buffer): void {
