@@ -32,7 +32,7 @@ export function install(hop: Hop): void {
         hop.router.reply(frame);
       } else if (known && flags & END_SESSION) {
         debuggees.delete(key);
-        known.session.disconnect();
+        leave(known.session);
       } else if (known) known.lane.take(flags, text);
     } catch (error) {
       hop.router.refuse(frame, toReason(error as MitosError));
@@ -71,6 +71,13 @@ function debuggeeFor(number: number, send: (part: Buffer) => void): Debuggee {
   });
   session.on('inspectorNotification', (notification: InspectorNotification<object>) => lane.send(JSON.stringify(notification)));
   return { session, lane };
+}
+
+/** Lets go of the main thread. Node 12 and 14 would abort if a session were disconnected: there they only stop listening. */
+function leave(session: Session): void {
+  session.removeAllListeners();
+  if (Number.parseInt(process.versions.node, 10) >= 16) return session.disconnect();
+  for (const domain of ['Debugger', 'Runtime', 'Profiler', 'HeapProfiler']) session.post(`${domain}.disable`);
 }
 
 /** An error of the inspector as its protocol says it; Node puts the number into the message, or gives the object as it is. */
