@@ -73,10 +73,10 @@ function debuggeeFor(number: number, send: (part: Buffer) => void): Debuggee {
   return { session, lane };
 }
 
-/** Lets go of the main thread. Node 12 and 14 would abort if a session were disconnected: there they only stop listening. */
+/** Lets go of the main thread. Node 12 to 16 would abort if a session were disconnected: there they only stop listening. */
 function leave(session: Session): void {
   session.removeAllListeners();
-  if (Number.parseInt(process.versions.node, 10) >= 16) return session.disconnect();
+  if (Number.parseInt(process.versions.node, 10) >= 18) return session.disconnect();
   for (const domain of ['Debugger', 'Runtime', 'Profiler', 'HeapProfiler']) session.post(`${domain}.disable`);
 }
 
