@@ -9,17 +9,7 @@ import { type ModuleDef, Parts, unpackModules } from '#src/core/module-batch.js'
 import { cut, packBatches, packModules } from '#src/core/module-pack.js';
 import { fromRanges, type RelayHead, readRelayMessage, relayMessage, toRanges } from '#src/core/relay-message.js';
 import type { Stream } from '#src/core/stream.js';
-import {
-  CONTROL,
-  DEAD,
-  handleOf,
-  jsonFrame,
-  jsonOf,
-  makeFrame,
-  NORMAL,
-  srcOf,
-  writeHeader,
-} from '#src/core/wire.js';
+import { CONTROL, DEAD, handleOf, jsonFrame, jsonOf, makeFrame, NORMAL, srcOf, writeHeader } from '#src/core/wire.js';
 import { Relay } from '#src/parent/relay.js';
 
 const code = (id: number): string => `exports.id=${id}`;
@@ -102,7 +92,8 @@ class Place {
 
   /** From above. */
   relayed(head: RelayHead, batch?: Buffer): void {
-    for (const message of cut(relayMessage(head, batch))) this.hop.router.route(writeHeader(message, NORMAL, HOP, 0, RELAY, 0), this.streams.parent);
+    for (const message of cut(relayMessage(head, batch)))
+      this.hop.router.route(writeHeader(message, NORMAL, HOP, 0, RELAY, 0), this.streams.parent);
   }
 
   /** Modules from above for a context. */
@@ -167,10 +158,17 @@ test('To a hop further below goes what its link has not carried, with the ids of
 
 test('What the hop was sent itself is there for its children, and what is there for them it gets without asking', () => {
   const place = new Place();
-  for (const message of cut(packModules([def(1), def(2)]))) place.hop.router.route(writeHeader(message, NORMAL, HOP, 0, LOAD, 0), place.streams.parent);
+  for (const message of cut(packModules([def(1), def(2)])))
+    place.hop.router.route(writeHeader(message, NORMAL, HOP, 0, LOAD, 0), place.streams.parent);
   assert.deepEqual(place.seen('self'), [{ handle: LOAD, ids: [1, 2] }]);
   place.bring(A, [3], [1, 2]);
-  assert.deepEqual(place.seen('a').flatMap(({ ids }) => ids).sort(), [1, 2, 3]);
+  assert.deepEqual(
+    place
+      .seen('a')
+      .flatMap(({ ids }) => ids)
+      .sort((x, y) => x - y),
+    [1, 2, 3],
+  );
   place.relayed({ to: HOP, ids: [1, 3] });
   assert.deepEqual(place.seen('self'), [{ handle: LOAD, ids: [3] }]);
   assert.deepEqual(place.seen('parent'), []);
@@ -310,7 +308,10 @@ test('A child cannot bring modules to the hop: neither as a relay nor as a load,
   const evil = packModules([{ ...def(1), code: 'evil' }]);
   for (const message of cut(relayMessage({ to: B, own: [1, 1] }, evil)))
     place.hop.router.route(writeHeader(message, NORMAL, HOP, A, RELAY, FIRST_REPLY), place.streams.a);
-  assert.deepEqual(place.seen('a').map(({ isDead, value }) => [isDead, (value as { code: string }).code]), [[true, 'ERR_MITOS_POLICY']]);
+  assert.deepEqual(
+    place.seen('a').map(({ isDead, value }) => [isDead, (value as { code: string }).code]),
+    [[true, 'ERR_MITOS_POLICY']],
+  );
   for (const message of cut(evil)) place.hop.router.route(writeHeader(message, NORMAL, HOP, A, LOAD, 0), place.streams.a);
   assert.deepEqual(place.hop.loads, []);
   place.relayed({ re: { id: 1 } as never, target: 1, ids: [] });
@@ -346,7 +347,7 @@ test('A child that asks without end is refused, and its siblings are not', () =>
   place.seen('a');
   for (let n = 0; n < 20_000; n++) place.ask('a', query);
   const last = place.seen('a').at(-1);
-  assert.equal((last?.value as { code: string }).code, 'ERR_MITOS_LIMIT');
+  assert.equal((last as { value: { code: string } }).value.code, 'ERR_MITOS_LIMIT');
   place.ask('b', query);
   assert.deepEqual(place.seen('b'), [{ handle: FIRST_REPLY, ids: [], value: 'node:fs' }]);
 });
