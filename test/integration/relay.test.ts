@@ -18,7 +18,7 @@ interface Program {
 }
 
 const PARTS = 19;
-const folder = mkdtempSync(join(tmpdir(), 'mitos-relay-'));
+const folder = mkdtempSync(join(tmpdir(), 'relayed-program-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const put = (name: string, text: string): void => writeFileSync(join(folder, name), text);
 mkdirSync(join(folder, 'node_modules'));
@@ -94,7 +94,7 @@ treeTest(
   'The master sends each module once to each of four hops, whatever number of leaves is behind them',
   { test: { timeoutMs: 60_000 } },
   async ({ router }) => {
-    const LEAVES = Number(process.env['MITOS_TEST_LEAVES'] ?? 3);
+    const LEAVES = 10;
     const times = watch(router);
     const results: PromiseLike<number>[] = [];
     for (let n = 0; n < 4; n++) {
