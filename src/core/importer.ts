@@ -27,10 +27,10 @@ export interface ModuleAnswer {
 export interface ImporterHost {
   /** What `mitos:core` gives. */
   core: object;
-  /** Asks the master. */
-  request(query: ModuleQuery): Promise<ModuleAnswer>;
-  /** Asks the master and blocks this thread until the answer is there. */
-  requestSync(query: ModuleQuery): ModuleAnswer;
+  /** Asks the master where a query leads. The modules of the answer are defined before it is given. */
+  request(query: ModuleQuery): Promise<Dep>;
+  /** The same; blocks this thread until the answer is there. */
+  requestSync(query: ModuleQuery): Dep;
 }
 
 type Kind = 'import' | 'require' | 'resolve';
@@ -180,9 +180,8 @@ export class Importer {
       if (!missing.length) for (const loaded of order) loaded.whole = true;
       return missing[0];
     };
-    const take = ({ modules, target }: ModuleAnswer, wanted?: number): Dep => {
-      define(modules);
-      if (wanted !== undefined && !table.has(wanted))
+    const take = (target: Dep, wanted: number): Dep => {
+      if (!table.has(wanted))
         spaceOf(typeof target === 'object' ? target : { code: 'ERR_MITOS_PROTOCOL', message: `Module ${wanted} did not arrive` });
       return target;
     };
@@ -195,8 +194,7 @@ export class Importer {
       const key = keyOf(from, specifier, kind);
       return has(from.links, key) ? from.links[key] : isBuiltin(specifier) ? specifier : undefined;
     };
-    const learn = (from: Loaded, specifier: string, kind: Kind, answer: ModuleAnswer): Dep => {
-      const target = take(answer);
+    const learn = (from: Loaded, specifier: string, kind: Kind, target: Dep): Dep => {
       if (kind !== 'resolve') from.links[keyOf(from, specifier, kind)] = target;
       return target;
     };

@@ -8,7 +8,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { Endpoint } from './endpoint.ts';
 import { errorToText } from './error-text.ts';
 import { GET_MODULE, LOAD, LOG } from './handles.ts';
-import { Importer, type ModuleAnswer } from './importer.ts';
+import { Importer } from './importer.ts';
 import { LiveValues } from './live.ts';
 import { type LogData, type LogLevel, LogLimiter, type LogSource } from './log.ts';
 import { type Dep, type ModuleDef, Parts, unpackModules } from './module-batch.ts';
@@ -51,8 +51,8 @@ export class UserSide {
     });
     this.importer = new Importer({
       core,
-      request: (query) => endpoint.request(MASTER, GET_MODULE, query).then((reply) => this.#readAnswer(reply)),
-      requestSync: (query) => this.#readAnswer(endpoint.requestSync(MASTER, GET_MODULE, query, pump)),
+      request: (query) => endpoint.request(MASTER, GET_MODULE, query).then((reply) => this.takeAnswer(reply)),
+      requestSync: (query) => this.takeAnswer(endpoint.requestSync(MASTER, GET_MODULE, query, pump)),
     });
     this.dispatcher = new Dispatcher(endpoint, this.live, this.importer);
     this.dispatcher.onNotifyError = (caller, error) => {
@@ -81,7 +81,9 @@ export class UserSide {
 
   /** Reads the answer to a question about modules; the modules have come in front of it. */
   takeAnswer(reply: Buffer): Dep {
-    return this.#readAnswer(reply).target;
+    const target = jsonOf(reply) as Dep;
+    if (this.#damage && typeof target === 'number' && !this.importer.has(target)) throw this.#damage;
+    return target;
   }
 
   /** The id of a module of this context, by its URL. */
@@ -108,11 +110,5 @@ export class UserSide {
     const api = this.moduleAt('mitos:api');
     if (api !== undefined) this.importer.namespace(api);
     return this.live.makeContext === first ? undefined : this.live.makeContext(id, name);
-  }
-
-  #readAnswer(reply: Buffer): ModuleAnswer {
-    const target = jsonOf(reply) as Dep;
-    if (this.#damage && typeof target === 'number' && !this.importer.has(target)) throw this.#damage;
-    return { target, modules: [] };
   }
 }
