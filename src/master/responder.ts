@@ -136,8 +136,14 @@ export class Responder {
     return Buffer.concat([Buffer.alloc(HEADER), data]);
   }
 
+  /** Sends the rare parts of the core in front of an answer that is larger than a frame. */
+  prepare(dst: ContextId): void {
+    const sent = this.#sentTo(dst);
+    if (!sent.hasExtra) this.#load(dst, this.#missing(dst, this.#extra(sent)));
+  }
+
   /** Counts a question; refuses it when there have been too many. */
-  #mayAsk(message: Buffer): boolean {
+  mayAsk(message: Buffer): boolean {
     if (++this.#sentTo(srcOf(message)).questions <= MAX_QUESTIONS) return true;
     this.#endpoint.refuse(
       message,
@@ -147,7 +153,7 @@ export class Responder {
   }
 
   #onGetModule(message: Buffer): void {
-    if (!this.#mayAsk(message)) return;
+    if (!this.mayAsk(message)) return;
     const query = jsonOf(message) as ModuleQuery | undefined;
     if (!query || typeof query !== 'object') {
       this.#endpoint.refuse(message, mitosError('ERR_MITOS_PROTOCOL', 'The question about a module cannot be read'));
@@ -160,7 +166,7 @@ export class Responder {
   }
 
   #onIdentify(message: Buffer): void {
-    if (!this.#mayAsk(message)) return;
+    if (!this.mayAsk(message)) return;
     this.stats.requests++;
     const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
     try {
