@@ -200,7 +200,7 @@ export class ModuleGraph {
     const root = this.resources.root(-from);
     if (!root) return refusal('ERR_MITOS_MODULE_DENIED', 'it belongs to no package that was offered');
     const path = join(root.path, String(below));
-    const refused = refusePath(below) ?? this.#admission.refuseSpecifier(path, path);
+    const refused = refusePath(below, root.dotted) ?? this.#admission.refuseSpecifier(path, path);
     if (refused !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', refused);
     const seen: Item = { id: 0, form: 'file', source: { path, kind: 'esm' } as Source, wantsNames: false };
     const target = this.#resolve(seen, path, 'import', true);

@@ -13,6 +13,8 @@ export interface ResourceRoot {
   readonly path: string;
   /** Files and directories (with all below them) that may be read, as real paths; undefined for all of the package. */
   readonly grants: Set<string> | undefined;
+  /** Hidden directories in it that modules were served from, as paths below it. */
+  readonly dotted: Set<string>;
 }
 
 /** A file or directory of a package: its real path, the same below the package, and what it is. */
@@ -29,13 +31,15 @@ const MAX_PATH = 4096;
 const KEYS = /\.(?:pem|key|p12|p8|pfx|jks|keystore|kdbx?|ppk|gpg|pgp|asc|ovpn)$|^id_(?:rsa|dsa|ecdsa|ed25519)|^_?netrc$|^htpasswd$/;
 
 /** Why a path that a context sent is refused before anything is looked up. */
-export function refusePath(path: unknown): string | undefined {
+export function refusePath(path: unknown, dotted?: ReadonlySet<string>): string | undefined {
   if (typeof path !== 'string' || path.length > MAX_PATH) return 'it is not a path';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\x00-\x1f\x7f\\]|%(?:2e|2f|5c|00|25)/i.test(path)) return 'it contains characters that no path of a package needs';
   if (path === '') return undefined;
+  let at = '';
   for (const name of path.split('/')) {
-    const refused = refuseName(name);
+    at += at === '' ? name : `/${name}`;
+    const refused = dotted?.has(at) ? undefined : refuseName(name);
     if (refused !== undefined) return refused;
   }
   return undefined;
@@ -53,7 +57,7 @@ export function refuseName(name: string): string | undefined {
 
 /** Finds a path of a package, by the rules above. */
 export function locate(root: ResourceRoot, path: string): Located {
-  const refused = refusePath(path);
+  const refused = refusePath(path, root.dotted);
   if (refused !== undefined) return { refused };
   let real: string;
   try {
@@ -65,7 +69,7 @@ export function locate(root: ResourceRoot, path: string): Located {
   }
   const below = real === root.path ? '' : relative(root.path, real).split(sep).join('/');
   if (below !== '' && !real.startsWith(root.path + sep)) return { refused: 'a link leads out of its package' };
-  const reason = refusePath(below) ?? refuseGrant(root, real) ?? refuseMount(root.path, real);
+  const reason = refusePath(below, root.dotted) ?? refuseGrant(root, real) ?? refuseMount(root.path, real);
   if (reason !== undefined) return { refused: reason };
   const stat = lstatSync(real, { throwIfNoEntry: false });
   if (!stat) return { missing: true };

@@ -48,9 +48,10 @@ export class Resources {
   textFor(path: string, source?: Source): { url: string; code: string } {
     const root = this.rootOf(path);
     let version = '';
+    if (source) noteDotted(root, path);
     if (root.grants && source) {
       // Each module of the program's own adds what it names, which those must hear of who have asked in vain.
-      for (const path of namedPaths(source)) if (path === root.path || path.startsWith(root.path + sep)) root.grants.add(path);
+      for (const named of namedPaths(source)) if (named === root.path || named.startsWith(root.path + sep)) root.grants.add(named);
       version = `.${++this.#texts}`;
     }
     return { url: `${FILES}/${root.id}${version}`, code: `require("${FILES}").add(${root.id},${JSON.stringify(root.path)})` };
@@ -62,7 +63,8 @@ export class Resources {
     const path = inModules ?? packageOf(file).root;
     let root = this.#byPath.get(path);
     if (!root) {
-      root = { id: this.#roots.length + 1, path, grants: inModules === undefined ? new Set([`${path}${sep}package.json`]) : undefined };
+      const grants = inModules === undefined ? new Set([`${path}${sep}package.json`]) : undefined;
+      root = { id: this.#roots.length + 1, path, grants, dotted: new Set() };
       this.#roots.push(root);
       this.#byPath.set(path, root);
     }
@@ -132,6 +134,12 @@ export class Resources {
     const reason = refuseAddon(content, facts);
     return reason === undefined ? pack(content, { ...head, size: content.length }) : refusal(reason, 'ERR_MITOS_ADDON');
   }
+}
+
+/** A hidden directory that modules are served from is open to who knows them. */
+function noteDotted(root: ResourceRoot, file: string): void {
+  const names = file.slice(root.path.length + 1).split(sep);
+  for (let at = 1; at < names.length; at++) if (names[at - 1]?.startsWith('.')) root.dotted.add(names.slice(0, at).join('/'));
 }
 
 function refusal(message: string, code = 'ERR_MITOS_MODULE_DENIED'): Reply {

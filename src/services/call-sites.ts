@@ -1,13 +1,14 @@
 /** Packages find their caller's file by `Error.prepareStackTrace`. Modules that were sent have names of ours in stacks; what is asked there gets the file. */
 import { fileURLToPath } from 'url';
+import type { PackageFiles } from './package-files.ts';
 
 type Prepare = (error: Error, sites: NodeJS.CallSite[]) => unknown;
 
 /** Gives functions that prepare stacks the names of the files. */
-export function installCallSites(urlOf: (id: number) => string | undefined): void {
+export function installCallSites({ host }: PackageFiles): void {
   const nameOf = (name: unknown): unknown => {
     const id = /^mitos:(\d+)\//.exec(name as string);
-    const url = id ? urlOf(+(id[1] as string)) : undefined;
+    const url = id ? host.urlOf(+(id[1] as string)) : undefined;
     return url && url.startsWith('file:') ? fileURLToPath(url) : name;
   };
   const mapped = (site: NodeJS.CallSite): NodeJS.CallSite =>

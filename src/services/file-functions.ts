@@ -119,11 +119,15 @@ function* steps(reader: Reader, path: string, rest: readonly unknown[]): Steps {
     : { isHere: false, reason: found.kind === 'refused' ? found.message : undefined };
 }
 
-/** Adds to an error what the master said: the path is one of the program, after all. */
-function explained(error: unknown, reason: string | undefined): unknown {
-  if (reason !== undefined && (error as { code?: string }).code === 'ENOENT')
-    (error as Error).message += ` (the program does not give its own file away: ${reason})`;
-  return error;
+/**
+ * The error of the function that was there, for a path of the program: what may not even be looked up here is not there. With what the master said of it.
+ */
+function explained(error: unknown, reason: string | undefined, path: string): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  const shown = code === 'EACCES' ? systemError('ENOENT', syscall as string, path) : (error as Error);
+  if (reason !== undefined && /^(ENOENT|EACCES)$/.test(code as string))
+    shown.message += ` (the program does not give its own file away: ${reason})`;
+  return shown;
 }
 
 /** Puts a function in the place of another, with all that hangs on that. */
@@ -132,7 +136,8 @@ function replace(holder: object, name: string, make: (was: AnyFunction) => AnyFu
   const was = functions[name];
   if (typeof was !== 'function') return;
   const made = make(was);
-  Object.defineProperties(made, Object.getOwnPropertyDescriptors(was));
+  const { [promisify.custom]: _custom, ...descriptors } = Object.getOwnPropertyDescriptors(was) as PropertyDescriptorMap;
+  Object.defineProperties(made, descriptors);
   functions[name] = made as Functions[string];
 }
 
@@ -158,7 +163,8 @@ class Patch {
         try {
           return was.apply(this, args) as unknown;
         } catch (error) {
-          throw explained(error, reason);
+          if (optionsOf(rest[0])['throwIfNoEntry'] === false) return undefined;
+          throw explained(error, reason, full);
         }
       };
     });
@@ -185,7 +191,7 @@ class Patch {
           if (isHere) process.nextTick(done, ...(isBare ? [true] : [null, value]));
           else
             was.call(this, path, ...rest, (...results: unknown[]) => {
-              if (!isBare) explained(results[0] || {}, reason);
+              if (!isBare && results[0]) results[0] = explained(results[0], reason, full);
               done(...results);
             });
         };
@@ -206,7 +212,7 @@ class Patch {
         const { isHere, value, reason } = await run(full, rest);
         if (isHere) return convert(value);
         return (was.apply(this, args) as Promise<unknown>).catch((error) => {
-          throw explained(error, reason);
+          throw explained(error, reason, full);
         });
       };
     });
@@ -270,7 +276,6 @@ export function installFiles(files: PackageFiles): void {
   for (const holder of [fs, promises]) replace(holder, 'open', (was) => written(files, was));
   replace(fs, 'openSync', (was) => written(files, was));
   replaceRecursive(files);
-  // It would ask the function that was there.
   Object.defineProperty(fs.exists, promisify.custom, { value: (path: string) => new Promise((resolve) => fs.exists(path, resolve)) });
 }
 

@@ -5,6 +5,7 @@ import type { ResourceAnswer } from '../core/resource.ts';
 import { namesOf } from './package-files.ts';
 
 const TEXTS: Record<string, string> = {
+  ENOENT: 'no such file or directory',
   EISDIR: 'illegal operation on a directory',
   ENOTDIR: 'not a directory',
   EROFS: 'read-only file system',

@@ -57,10 +57,14 @@ let files: PackageFiles | undefined;
 const host = self.user ? masterHost(self.user) : self.thread;
 if (host) {
   files = new PackageFiles(host);
-  installFiles(files);
-  installThreads(files);
-  installAddons(files);
-  installCallSites(host.urlOf.bind(host));
+  for (const install of [installFiles, installThreads, installAddons, installCallSites]) {
+    try {
+      install(files);
+    } catch (error) {
+      // A Node that does not let itself be patched there still runs what reads no files.
+      process.emitWarning(`mitos cannot serve files of packages: ${String((error as Error).stack)}`);
+    }
+  }
 }
 
 /** Takes note of a package of the program. */
