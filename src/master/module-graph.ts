@@ -321,7 +321,10 @@ export class ModuleGraph {
     if (refused !== undefined) return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${path}', imported by ${importChain(from)}: ${refused}` };
     const root = this.resources.rootOf(path);
     if (!isAsked) root.grants?.add(path);
-    return this.#text(pathToFileURL(path).href, addonText(root, path, message), { [FILES]: this.#filesOf(path) }).id;
+    return this.#text(pathToFileURL(path).href, addonText(root, path, message), {
+      [FILES]: this.internalModule(FILES),
+      [`${FILES}/root`]: this.#filesOf(path),
+    }).id;
   }
 
   #wantNames(item: Item): void {
