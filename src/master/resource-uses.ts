@@ -1,5 +1,6 @@
 /** Which of its neighbours a module of the program names: what its text does with its own directory, as far as that can be seen without running it. */
 import { dirname, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Binding, Scopes } from './scope.ts';
 import type { Source } from './source.ts';
 import { child, children, holderOf, nameOf, type Syntax } from './syntax.ts';
@@ -60,6 +61,15 @@ function literal(node: Syntax | undefined): string | undefined {
 
 const cooked = (quasi: Syntax | undefined): string => String((quasi?.['value'] as { cooked?: unknown } | undefined)?.cooked ?? '');
 
+/** The path that a URL means as seen from a file; undefined if it means none. */
+function below(text: string, path: string): string | undefined {
+  try {
+    return fileURLToPath(new URL(text, pathToFileURL(path)));
+  } catch {
+    return undefined;
+  }
+}
+
 class Named {
   readonly paths = new Set<string>();
   readonly #file: string;
@@ -71,7 +81,8 @@ class Named {
   }
 
   /** Takes note of a path; `isPrefix` if more of it is not known. */
-  add(path: string, isPrefix: boolean): void {
+  add(named: string, isPrefix: boolean): void {
+    const path = named.replace(/(.)\/$/, '$1');
     const own = dirname(this.#file);
     if (path === this.#file) this.paths.add(isPrefix ? own : path);
     else if (isPrefix || own === path || own.startsWith(`${path}/`)) this.paths.add(path);
@@ -119,10 +130,9 @@ class Named {
     if (NOTHING.test(name)) return undefined;
     if (name === 'URL' && list[1] === node) {
       const text = literal(list[0]);
-      if (text === undefined) return this.add(dirname(path), true);
-      if (/^[a-z][a-z+.-]*:/i.test(text)) return undefined;
-      const to = new URL(text, `file://${path}`);
-      return up(decodeURIComponent(to.pathname).replace(/(.)\/$/, '$1'));
+      if (text === undefined) return this.add(dirname(`${path}.`), true);
+      const to = below(text, path);
+      return to === undefined ? undefined : up(to);
     }
     if (SAME.test(name)) return up(path);
     if (name === 'dirname') return up(dirname(path));

@@ -115,3 +115,21 @@ testWithOracle('An addon that does not fit says what differs', here, async () =>
     },
   );
 });
+
+testWithOracle('Where a directory refuses programs the next one is tried, and an error lists them all', needs('namespaces'), async () => {
+  const { router } = quietRouter({ addons: 'ram' });
+  const inside = (mounts: string): ContextPromise =>
+    router.command({ argv: ['unshare', '--mount', 'sh', '-c', `${mounts}; exec "$@"`, 'sh'] });
+  const noexec = (path: string): string => `mount -t tmpfs -o noexec none ${path}`;
+  try {
+    const some = await inside(noexec('/dev/shm'));
+    assert.equal(await (await some.import<Loose>('addons', { from }))['byPath']?.(), near['byPath']?.());
+    const none = await inside(['/dev/shm', '/run', '/tmp'].map(noexec).join(';'));
+    const far = await none.import<Loose>('addons', { from });
+    const refused = String(await far['refused']?.('masks.node'));
+    assert.match(refused, /^ERR_MITOS_ADDON .*no directory takes a file for it; tried \/dev\/shm \(.*\), \/run \(.*\), \/tmp \(.*\)$/);
+    assert.deepEqual(await far['kept']?.(), []);
+  } finally {
+    await router.close();
+  }
+});
