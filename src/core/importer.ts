@@ -141,7 +141,7 @@ export class Importer {
             state: 0,
           });
         // What gets files of packages must be there before anything takes functions of fs.
-        if (/^mitos:f/.test(def.url)) namespace(def.id);
+        if (def.url.startsWith('mitos:files')) namespace(def.id);
       }
     };
 

@@ -59,7 +59,7 @@ function literal(node: Syntax | undefined): string | undefined {
   return cooked(children(node, 'quasis')[0]);
 }
 
-const cooked = (quasi: Syntax | undefined): string => String((quasi?.['value'] as { cooked?: unknown } | undefined)?.cooked ?? '');
+const cooked = (quasi: Syntax | undefined): string => (quasi?.['value'] as { cooked?: string } | undefined)?.cooked ?? '';
 
 /** The path that a URL means as seen from a file; undefined if it means none. */
 function below(text: string, path: string): string | undefined {
