@@ -21,7 +21,16 @@ const KEY = '.build/bundles.key';
 const CORE = { module: 'mitos:core', entry: 'src/core/main.ts' };
 const EXTRA = { module: 'mitos:extra', entry: 'src/core/extra.ts' };
 const PARENT = { module: 'mitos:core', entry: 'src/methods/main.ts' };
-const LINKS = { CORE: [], EXTRA: [CORE], PARENT: [CORE], EXEC: [CORE], DIAL: [CORE], FILES: [CORE], API: [CORE, EXTRA], METHOD: [CORE, PARENT] };
+const LINKS = {
+  CORE: [],
+  EXTRA: [CORE],
+  PARENT: [CORE],
+  EXEC: [CORE],
+  DIAL: [CORE],
+  FILES: [CORE],
+  API: [CORE, EXTRA],
+  METHOD: [CORE, PARENT],
+};
 
 const BUNDLES = [
   { name: 'CORE', entry: CORE.entry, what: 'The preamble: runs first in every context.' },

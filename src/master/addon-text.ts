@@ -8,3 +8,8 @@ export function addonText(root: ResourceRoot, path: string, message: string): st
   const below = relative(root.path, path).split(sep).join('/');
   return `require("${FILES}").addon(module,${root.id},${JSON.stringify(below)},${JSON.stringify(message)})`;
 }
+
+/** What is said where addons are refused. */
+export function addonRefusal(path: string, importers: string): string {
+  return `Cannot send native addon ${path}, imported by ${importers}: it is built for this machine; load it only where it is installed, or use a package without native code`;
+}

@@ -9,6 +9,9 @@ import { refuseMount } from './resource-rules.ts';
 import { packageOf } from './source.ts';
 
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
+/** Whether a file is a module by its ending. */
+export const isModulePath = (path: string): boolean => SOURCE.test(path);
+
 /** Store directories of package managers, under node_modules. */
 const STORES = new Set(['.pnpm', '.bun', '.store', '.deno']);
 const MAX_SPECIFIER = 1024;

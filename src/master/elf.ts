@@ -92,7 +92,8 @@ class Elf {
   }
 
   #offsetOf(address: number): number {
-    for (const [type, offset, from, size] of this.#segments()) if (type === 1 && address >= from && address < from + size) return address - from + offset;
+    for (const [type, offset, from, size] of this.#segments())
+      if (type === 1 && address >= from && address < from + size) return address - from + offset;
     return 0;
   }
 
@@ -129,6 +130,7 @@ export function refuseAddon(file: Buffer, { platform, arch, libc }: AddonFacts):
   if (elf.glibc !== '' && libc !== '' && compareVersions(elf.glibc, libc) > 0)
     return `the libc differs: it needs glibc ${elf.glibc}, there it is ${libc}`;
   const beside = elf.looksBeside ? elf.needed.filter((name) => !EVERYWHERE.test(name)) : [];
-  if (beside.length) return `it needs shared libraries beside itself (${beside.join(', ')}), and only the addon itself can be loaded from RAM`;
+  if (beside.length)
+    return `it needs shared libraries beside itself (${beside.join(', ')}), and only the addon itself can be loaded from RAM`;
   return undefined;
 }

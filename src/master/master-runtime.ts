@@ -80,7 +80,12 @@ export class MasterRuntime implements Runtime {
       this.#hop.send(frame);
     });
     this.live = new LiveValues(this.endpoint);
-    const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA }, [FILES_MODULE]: { code: FILES } };
+    const textModules = {
+      'mitos:exec': { code: EXEC },
+      'mitos:dial': { code: DIAL },
+      [EXTRA_MODULE]: { code: EXTRA },
+      [FILES_MODULE]: { code: FILES },
+    };
     this.graph = new ModuleGraph({ apiModule: { code: API }, textModules });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
     this.resources = new ResourceResponder(this.endpoint, this.graph, this.responder);

@@ -7,8 +7,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import type { Dep, ModuleDef } from '../core/module-batch.ts';
-import { addonText } from './addon-text.ts';
-import { Admission } from './admission.ts';
+import { addonRefusal, addonText } from './addon-text.ts';
+import { Admission, isModulePath } from './admission.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
@@ -206,7 +206,10 @@ export class ModuleGraph {
     const target = this.#resolve(seen, path, 'import', true);
     if (typeof target !== 'number') return { target, modules: [] };
     if (this.#items[target]?.form === 'facade')
-      return refusal('ERR_MITOS_MODULE_DENIED', 'it is a main script, whose top level runs at the root only; put what the thread runs into a file of its own');
+      return refusal(
+        'ERR_MITOS_MODULE_DENIED',
+        'it is a main script, whose top level runs at the root only; put what the thread runs into a file of its own',
+      );
     return { target, modules: this.closureOf(target) };
   }
 
@@ -315,10 +318,11 @@ export class ModuleGraph {
 
   /** A native addon: refused, or a module that loads it or refuses, as the options of the context say. */
   #addon(path: string, from: Item, isAsked: boolean): Dep {
-    const message = `Cannot send native addon ${path}, imported by ${importChain(from)}: it is built for this machine; load it only where it is installed, or use a package without native code`;
+    const message = addonRefusal(path, importChain(from));
     if (!this.#options.textModules?.[FILES]) return { code: 'ERR_MITOS_ADDON', message };
     const refused = isAsked ? this.#admission.refuseFile(path, true) : undefined;
-    if (refused !== undefined) return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${path}', imported by ${importChain(from)}: ${refused}` };
+    if (refused !== undefined)
+      return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${path}', imported by ${importChain(from)}: ${refused}` };
     const root = this.resources.rootOf(path);
     if (!isAsked) root.grants?.add(path);
     return this.#text(pathToFileURL(path).href, addonText(root, path, message), {
@@ -489,8 +493,6 @@ export class ModuleGraph {
     return out;
   }
 }
-
-const isModulePath = (path: string): boolean => /\.(?:[cm]?[jt]s|[jt]sx|json)$/.test(path);
 
 function refusal(code: string, message: string): ModuleAnswer {
   return { target: { code, message }, modules: [] };

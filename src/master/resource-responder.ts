@@ -42,7 +42,9 @@ export class ResourceResponder {
     }
     this.#responder.stats.requests++;
     const src = srcOf(message);
-    const turn = (this.#turns.get(src) ?? Promise.resolve()).then(async () => this.#send(message, await this.#graph.resources.answer(query)));
+    const turn = (this.#turns.get(src) ?? Promise.resolve()).then(async () =>
+      this.#send(message, await this.#graph.resources.answer(query)),
+    );
     this.#turns.set(src, turn);
     void turn.finally(() => {
       if (this.#turns.get(src) === turn) this.#turns.delete(src);

@@ -115,7 +115,8 @@ function readMountPoints(): string[] {
   const points: string[] = [];
   for (const line of text.split('\n')) {
     const point = line.split(' ', 5)[4];
-    if (point !== undefined) points.push(point.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
+    if (point !== undefined)
+      points.push(point.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
   }
   return points;
 }

@@ -166,7 +166,9 @@ async function pack(content: Buffer, head: ResourceHead): Promise<Reply> {
   const sha256 = createHash('sha256').update(content).digest('hex');
   if (content.length > 512 && content.length <= MAX_PACKED_BYTES) {
     const quality = content.length < 65536 ? 9 : 5;
-    const data = await compress(content, { params: { [zlib.BROTLI_PARAM_QUALITY]: quality, [zlib.BROTLI_PARAM_SIZE_HINT]: content.length } });
+    const data = await compress(content, {
+      params: { [zlib.BROTLI_PARAM_QUALITY]: quality, [zlib.BROTLI_PARAM_SIZE_HINT]: content.length },
+    });
     if (data.length < content.length * 0.9) return { head: { ...head, sha256, data: 'brotli' }, data };
   }
   return { head: { ...head, sha256, data: 'plain' }, data: content };

@@ -37,7 +37,8 @@ function isMusl(): boolean {
 
 /** Loads an addon, or throws `ERR_MITOS_ADDON` saying why not. `refusal` is what is said where addons are refused. */
 export function loadAddon(files: PackageFiles, module: Module, root: number, path: string, refusal: string, flags?: number): void {
-  if (!files.host.hasAddons) throw mitosError('ERR_MITOS_ADDON', refusal, { hint: "addons: 'ram' lets addons that fit be loaded from RAM" });
+  if (!files.host.hasAddons)
+    throw mitosError('ERR_MITOS_ADDON', refusal, { hint: "addons: 'ram' lets addons that fit be loaded from RAM" });
   const answer = files.host.askSync({ root, path, want: 'addon', facts: addonFacts() });
   const cannot = (why: string): Error =>
     mitosError('ERR_MITOS_ADDON', `Cannot load native addon ${path} from RAM: ${why}`, {
@@ -77,6 +78,14 @@ export function installAddons(files: PackageFiles): void {
     const full = files.inside(file);
     const query = full === undefined ? undefined : files.query([full, 'stat']);
     if (full === undefined || !query || files.lookSync([full, 'stat']).kind !== 'file') dlopen(module as object, file as string, flags);
-    else loadAddon(files, module as Module, query.root, query.path, `Cannot load native addon ${full}: it is built for the machine of the program`, flags);
+    else
+      loadAddon(
+        files,
+        module as Module,
+        query.root,
+        query.path,
+        `Cannot load native addon ${full}: it is built for the machine of the program`,
+        flags,
+      );
   };
 }

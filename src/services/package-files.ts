@@ -96,7 +96,9 @@ export class PackageFiles {
     const above = this.query([full.slice(0, end) || '/', 'list']) && this.#known.get(full.slice(0, end));
     if (!above || answer) return undefined;
     if (above.kind === 'missing') return MISSING;
-    return above.kind === 'directory' && above.content && !namesOf(above).some(([name]) => name === full.slice(end + 1)) ? MISSING : undefined;
+    return above.kind === 'directory' && above.content && !namesOf(above).some(([name]) => name === full.slice(end + 1))
+      ? MISSING
+      : undefined;
   }
 
   #keep(full: string, answer: ResourceAnswer): ResourceAnswer {

@@ -82,7 +82,17 @@ function planOf(files: PackageFiles, path: string, options: WorkerOptions): Plan
   const cells = new Int32Array(new SharedArrayBuffer(4));
   const { text, hasAddons } = host;
   const sources = core.self.sources as { core: string };
-  const start: ThreadStart = { core: sources.core, text, id: target, file: path, modules, port: port2, cells, hasAddons, data: options.workerData };
+  const start: ThreadStart = {
+    core: sources.core,
+    text,
+    id: target,
+    file: path,
+    modules,
+    port: port2,
+    cells,
+    hasAddons,
+    data: options.workerData,
+  };
   return {
     text: sources.core + START,
     options: {

@@ -41,7 +41,10 @@ if (here.skip === false) {
   });
 }
 
-async function withContext(open: (router: Router) => ContextPromise, fn: (far: Remote<Loose>, context: Context) => Promise<void>): Promise<void> {
+async function withContext(
+  open: (router: Router) => ContextPromise,
+  fn: (far: Remote<Loose>, context: Context) => Promise<void>,
+): Promise<void> {
   const { router } = quietRouter();
   try {
     const context = await open(router);
@@ -64,7 +67,10 @@ testWithOracle("With addons: 'ram' addons load from RAM however a package finds 
   await withContext(
     (router) => router.runuser({ username: stranger.name, node: lab.node, addons: 'ram' }),
     async (far, context) => {
-      await assert.rejects(context.call((path: string) => readdirSync(path), program), /EACCES/);
+      await assert.rejects(
+        context.call((path: string) => readdirSync(path), program),
+        /EACCES/,
+      );
       for (const name of ['byBuild', 'byPackage', 'byPath', 'byHand', 'byBindings'])
         assert.deepEqual(await far[name]?.(), name === 'byPackage' ? 907060870 : near[name]?.(), name);
       assert.equal(await far['isNative']?.(), true);
@@ -74,7 +80,7 @@ testWithOracle("With addons: 'ram' addons load from RAM however a package finds 
   );
 });
 
-testWithOracle("The option of the router holds for all contexts, and that of a connection wins", here, async () => {
+testWithOracle('The option of the router holds for all contexts, and that of a connection wins', here, async () => {
   const { router } = quietRouter({ addons: 'ram' });
   try {
     const first = await router.runuser({ username: stranger.name, node: lab.node });
