@@ -13,7 +13,7 @@ import { type LabUser, needs, openLab } from '../support/lab/index.js';
 
 type Loose = Record<string, (...args: unknown[]) => unknown>;
 
-const base = realpathSync(mkdtempSync(join(tmpdir(), 'mitos-addons-')));
+const base = realpathSync(mkdtempSync(join(tmpdir(), 'resource-addons-')));
 const program = join(base, 'program');
 const modules = join(program, 'node_modules');
 cpSync(join(process.cwd(), 'test/fixtures/raw/resources/program'), program, { recursive: true });

@@ -15,7 +15,7 @@ import { type LabUser, needs, openLab } from '../support/lab/index.js';
 type Loose = Record<string, (...args: unknown[]) => unknown>;
 
 /** A copy of the fixtures that only this user may enter. */
-const base = realpathSync(mkdtempSync(join(tmpdir(), 'mitos-resources-')));
+const base = realpathSync(mkdtempSync(join(tmpdir(), 'resource-files-')));
 const program = join(base, 'program');
 cpSync(join(process.cwd(), 'test/fixtures/raw/resources/program'), program, { recursive: true });
 for (const name of ['.env', 'secrets/token.txt', 'node_modules/reads-cjs/.env', 'node_modules/reads-cjs/key.pem']) {

@@ -11,7 +11,7 @@ import { MAX_RESOURCE_TOTAL_BYTES, ResourceResponder } from '#src/master/resourc
 import { MAX_RESOURCE_BYTES, Resources } from '#src/master/resources.js';
 import type { Responder } from '#src/master/responder.js';
 
-const base = realpathSync(mkdtempSync(join(tmpdir(), 'mitos-limits-')));
+const base = realpathSync(mkdtempSync(join(tmpdir(), 'resource-limits-')));
 const pkg = join(base, 'node_modules/pkg');
 mkdirSync(join(pkg, 'many'), { recursive: true });
 writeFileSync(join(pkg, 'large.bin'), '');

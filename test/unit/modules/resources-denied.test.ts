@@ -19,7 +19,7 @@ import { missing } from '../../support/lab/index.js';
 import { overWire } from './zoo.ts';
 
 const CANARY = 'canary_9c1e';
-const base = realpathSync(mkdtempSync(join(tmpdir(), 'mitos-denied-')));
+const base = realpathSync(mkdtempSync(join(tmpdir(), 'resource-denied-')));
 const program = join(base, 'program');
 const pkg = join(program, 'node_modules/pkg');
 const ROOTS = [program, pkg];
