@@ -1,7 +1,7 @@
 /**
  * Bundles what is sent to other contexts into `src/generated/bundles.ts`:
  * CORE (src/core/main.ts), the preamble of every context; EXTRA (src/core/extra.ts), what few calls need; PARENT (src/methods/main.ts),
- * EXEC (src/services/exec.ts), API (src/api/child.ts) and the connection methods (each file of src/methods), sent on first need.
+ * EXEC (src/services/exec.ts), FILES (src/services/files.ts), API (src/api/child.ts) and the connection methods (each file of src/methods), sent on first need.
  *
  * Each bundle is a CommonJS function body for Node 12.22, minified and ASCII only, because it passes through shells and argv. No code is in two
  * of them: an import of a file that CORE holds becomes `require("mitos:core")`, whose names are the exports of its entry; for API the same goes
@@ -21,7 +21,16 @@ const KEY = '.build/bundles.key';
 const CORE = { module: 'mitos:core', entry: 'src/core/main.ts' };
 const EXTRA = { module: 'mitos:extra', entry: 'src/core/extra.ts' };
 const PARENT = { module: 'mitos:core', entry: 'src/methods/main.ts' };
-const LINKS = { CORE: [], EXTRA: [CORE], PARENT: [CORE], EXEC: [CORE], DIAL: [CORE], API: [CORE, EXTRA], METHOD: [CORE, PARENT] };
+const LINKS = {
+  CORE: [],
+  EXTRA: [CORE],
+  PARENT: [CORE],
+  EXEC: [CORE],
+  DIAL: [CORE],
+  FILES: [CORE],
+  API: [CORE, EXTRA],
+  METHOD: [CORE, PARENT],
+};
 
 const BUNDLES = [
   { name: 'CORE', entry: CORE.entry, what: 'The preamble: runs first in every context.' },
@@ -29,11 +38,12 @@ const BUNDLES = [
   { name: 'PARENT', entry: PARENT.entry, what: 'What a context needs to have children.' },
   { name: 'EXEC', entry: 'src/services/exec.ts', what: 'Runs programs: the far side of exec.' },
   { name: 'DIAL', entry: 'src/services/dial.ts', what: 'Makes TCP connections: the far side of dial.' },
+  { name: 'FILES', entry: 'src/services/files.ts', what: 'Files of packages: reading them, threads and addons made of them.' },
   { name: 'API', entry: 'src/api/child.ts', what: 'The module `mitos` as a child sees it.' },
 ];
 
 /** Bundles that are sent as modules. */
-const IS_MODULE = /^(API|EXEC|DIAL|EXTRA)$/;
+const IS_MODULE = /^(API|EXEC|DIAL|EXTRA|FILES)$/;
 
 /** Files of nothing but numbers: each bundle takes those it needs in, which is smaller than asking for them. */
 const CONSTANTS = ['src/core/handles.ts'];

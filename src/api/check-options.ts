@@ -56,6 +56,7 @@ const COMMON: Record<string, Check> = {
   keepAlive: check((value) => typeof value === 'object' && value !== null, 'an object'),
   env: environment,
   cwd: text,
+  addons: oneOf('refuse', 'ram'),
 };
 
 const SWITCH: Record<string, Check> = { username: name, password: secret, path };

@@ -21,6 +21,8 @@ export interface ChildConfig {
   keepAlive: KeepAlive;
   env?: Record<string, string> | undefined;
   cwd?: string | undefined;
+  /** What happens to native addons. */
+  addons?: 'refuse' | 'ram' | undefined;
   /** Bytes of whole frames that follow this greeting, on their way already. */
   firstBytes?: number;
 }
@@ -60,4 +62,9 @@ export interface StartOptions {
   env?: Record<string, string>;
   /** The directory to start in. */
   cwd?: string;
+  /**
+   * What happens to native addons of packages: they are refused with `ERR_MITOS_ADDON`, or loaded from RAM where platform, libc and ABI
+   * match. @default as the parent, in the end as the router: 'refuse'
+   */
+  addons?: 'refuse' | 'ram';
 }

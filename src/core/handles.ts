@@ -61,6 +61,8 @@ export const GET_BUNDLE = 73;
 export const DROP_CHAIN = 74;
 /** What the debugger of a context says: the answers to {@link INSPECT}. */
 export const INSPECTED = 78;
+/** Asks the master for a file of a package, see `resource.ts`. */
+export const GET_RESOURCE = 76;
 
 /** Replies go to handles from here to {@link FIRST_CHANNEL}. */
 export const FIRST_REPLY = 0x10000;

@@ -12,7 +12,7 @@ import { Script } from 'vm';
 import { type ErrorCode, mitosError } from './errors.ts';
 import type { Dep, ModuleDef } from './module-batch.ts';
 
-/** What a context asks the master: a specifier as seen from a module, or a module it knows by id only. */
+/** What a context asks the master: a specifier as seen from a module, or a module it knows by id only. A negative `from` is a package that it may read files of; `specifier` is a path below. */
 export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number };
 
 /** The answer: where the query leads, and the modules of its static closure, dependency first. */
@@ -140,6 +140,8 @@ export class Importer {
             passed: {},
             state: 0,
           });
+        // What gets files of packages must be there before anything takes functions of fs.
+        if (def.url.startsWith('mitos:files')) namespace(def.id);
       }
     };
 

@@ -16,6 +16,7 @@ import { FIRST_MAILBOX, HELLO, LOAD } from './handles.ts';
 import { Hop, type Sources } from './hop.ts';
 import { addShortcut, pumpOf, startIoThread, type ThreadData } from './io-thread.ts';
 import { FrameLink, PortTransport, sharedLock } from './port-transport.ts';
+import type { ResourceHost } from './resource.ts';
 import type { Stream } from './stream.ts';
 import { createUser, endUser, flushUser } from './user.ts';
 import type { UserSide } from './user-side.ts';
@@ -29,6 +30,7 @@ export { withoutOwnFrames } from './error-text.ts';
 export * from './errors.ts';
 export { SocketTransport } from './fd-transport.ts';
 export { threadSource } from './hop.ts';
+export { Importer } from './importer.ts';
 export { CONTEXT } from './live.ts';
 export { LogLimiter } from './log.ts';
 export { checksumOf, KINDS, Parts, unpackModules } from './module-batch.ts';
@@ -38,7 +40,7 @@ export { FIRST_PAGED_ID, holds, PAGE } from './route-table.ts';
 export * from './wire.ts';
 
 /** What this thread is, once it runs; for the layers that are sent later. */
-export const self: { user?: UserSide; hop?: Hop } = {};
+export const self: { user?: UserSide; hop?: Hop; sources?: Sources; thread?: ResourceHost } = {};
 
 /** What `mitos:core` gives: there once this module has run. */
 const core = (): object => module.exports as object;
@@ -47,7 +49,7 @@ const core = (): object => module.exports as object;
 export function boot(text: string, packed: Buffer): void {
   const header = readExactly(HEADER);
   const config = jsonOf(Buffer.concat([header, readExactly(header.readUInt32BE(24))])) as ChildConfig;
-  const sources = { core: text, packedCore: packed };
+  const sources = (self.sources = { core: text, packedCore: packed });
   closeStrayDescriptors();
   // What the first stage has set.
   for (const name of 'qfpvanbo') delete (globalThis as Record<string, unknown>)[name];
@@ -72,6 +74,7 @@ function enter(cwd: string): void {
 /** Starts a thread of a context, from its {@link ThreadData}. */
 export function start(): void {
   const data = workerData as ThreadData;
+  self.sources = data.sources;
   if (data.mitos === 'io') runIo(data);
   else runWorkerContext(data);
 }

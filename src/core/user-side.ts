@@ -28,6 +28,8 @@ export class UserSide {
   readonly live: LiveValues;
   readonly importer: Importer;
   readonly dispatcher: Dispatcher;
+  /** Blocks until frames came in, see {@link Endpoint.requestSync}. */
+  readonly pump: () => boolean;
   readonly #limiter: LogLimiter;
   readonly #urls: Map<string, number> = new Map();
   readonly #parts: Parts = new Parts();
@@ -40,6 +42,7 @@ export class UserSide {
    */
   constructor(config: ChildConfig, sendFrame: (frame: Buffer) => void, pump: () => boolean, core: object) {
     this.config = config;
+    this.pump = pump;
     const endpoint = new Endpoint(config.id, config.ancestors, config.limits, sendFrame);
     this.endpoint = endpoint;
     this.live = new LiveValues(endpoint);

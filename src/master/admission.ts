@@ -5,9 +5,13 @@
 import { lstatSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { refuseMount } from './resource-rules.ts';
 import { packageOf } from './source.ts';
 
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
+/** Whether a file is a module by its ending. */
+export const isModulePath = (path: string): boolean => SOURCE.test(path);
+
 /** Store directories of package managers, under node_modules. */
 const STORES = new Set(['.pnpm', '.bun', '.store', '.deno']);
 const MAX_SPECIFIER = 1024;
@@ -49,9 +53,9 @@ export class Admission {
     return path !== undefined && !this.#inside(path) ? 'it leads outside of the program' : undefined;
   }
 
-  /** Why a resolved file is refused. */
-  refuseFile(path: string): string | undefined {
-    if (!SOURCE.test(path)) return 'it is not a source file';
+  /** Why a resolved file is refused. With `isResource` it need not be a source file. */
+  refuseFile(path: string, isResource = false): string | undefined {
+    if (!isResource && !SOURCE.test(path)) return 'it is not a source file';
     if (!this.#inside(path)) return 'it lies outside of the program';
     for (let at = path; at !== dirname(at); at = dirname(at)) {
       const name = at.slice(dirname(at).length).replace(/^[/\\]/, '');
@@ -59,7 +63,12 @@ export class Admission {
         return 'it is hidden';
     }
     try {
-      return lstatSync(path).isFile() ? undefined : 'it is not a regular file';
+      const { root } = packageOf(path);
+      const stat = lstatSync(path);
+      if (!stat.isFile()) return 'it is not a regular file';
+      // Package managers fill node_modules with hard links into their stores.
+      if (stat.nlink > 1 && !path.includes(`${sep}node_modules${sep}`)) return 'it has a second name (hard link)';
+      return refuseMount(root, path);
     } catch {
       return 'it cannot be read';
     }

@@ -19,13 +19,15 @@ import { type LogData, type LogLevel, LogLimiter } from '../core/log.ts';
 import { toReason } from '../core/reason.ts';
 import '../core/whole.ts';
 import { CONTROL, type ContextId, HEADER, jsonOf, type Message, srcOf } from '../core/wire.ts';
-import { API, DIAL, EXEC, EXTRA } from '../generated/bundles.ts';
+import { API, DIAL, EXEC, EXTRA, FILES } from '../generated/bundles.ts';
 import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
 import type { Debuggers } from './debuggers.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
+import { ResourceResponder } from './resource-responder.ts';
+import { FILES as FILES_MODULE } from './resources.ts';
 import { Responder } from './responder.ts';
 import { startTrace, type Trace, type TraceSink } from './trace.ts';
 
@@ -51,6 +53,7 @@ export class MasterRuntime implements Runtime {
   readonly self: Context;
   readonly graph: ModuleGraph;
   readonly responder: Responder;
+  readonly resources: ResourceResponder;
   readonly #options: MasterOptions;
   readonly #hop: MasterHop;
   readonly #trace: Trace | undefined;
@@ -77,9 +80,15 @@ export class MasterRuntime implements Runtime {
       this.#hop.send(frame);
     });
     this.live = new LiveValues(this.endpoint);
-    const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA } };
+    const textModules = {
+      'mitos:exec': { code: EXEC },
+      'mitos:dial': { code: DIAL },
+      [EXTRA_MODULE]: { code: EXTRA },
+      [FILES_MODULE]: { code: FILES },
+    };
     this.graph = new ModuleGraph({ apiModule: { code: API }, textModules });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES, (dst) => this.#firstHopOf(dst));
+    this.resources = new ResourceResponder(this.endpoint, this.graph, this.responder);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
     this.self = this.registry.obtain(0, config.name, null, 'master');
@@ -88,7 +97,10 @@ export class MasterRuntime implements Runtime {
     this.live.makeContext = (id, name) => this.registry.get(id) || this.registry.obtain(id, name, null, '');
     this.live.onContextSent = (dst) => this.#sendApi(dst);
     this.endpoint.onTree = (notice) => {
-      if (notice.kind === 'gone') this.responder.forget(notice);
+      if (notice.kind === 'gone') {
+        this.responder.forget(notice);
+        this.resources.forget(notice);
+      }
       this.registry.onTree(notice);
     };
     this.endpoint.on(CALL, (message) => {

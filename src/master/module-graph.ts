@@ -2,11 +2,13 @@
  * Every module that the program may send, by id: found, transformed and linked here, at the root, and nowhere else. Identifying a function and
  * collecting its closure is synchronous; a file is read once, and what was sent of it stays what it was.
  */
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import type { Dep, ModuleDef } from '../core/module-batch.ts';
-import { Admission } from './admission.ts';
+import { addonRefusal, addonText } from './addon-text.ts';
+import { Admission, isModulePath } from './admission.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
@@ -14,6 +16,9 @@ import { cjsForm, esmForm, type Form } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import { commonNames, literalRequires } from './require-scan.ts';
 import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
+import { refusePath } from './resource-rules.ts';
+import { usesFiles } from './resource-uses.ts';
+import { FILES, Resources } from './resources.ts';
 import { ascii, key, Namespaces } from './rewrite.ts';
 import { Slices } from './slices.ts';
 import { readSource, Source } from './source.ts';
@@ -46,6 +51,8 @@ export interface ModuleEvent {
 export class ModuleGraph {
   /** Called for every module when it is made ready to be sent. */
   onModule?: (event: ModuleEvent) => void;
+  /** Files of its packages, beside modules. */
+  readonly resources: Resources = new Resources();
 
   readonly #options: ModuleGraphOptions;
   readonly #items: Item[] = [];
@@ -135,6 +142,7 @@ export class ModuleGraph {
         if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered`);
         return { target: query.id, modules: this.closureOf(query.id) };
       }
+      if (query.from < 0) return this.#moduleAt(query.from, query.specifier);
       return this.#answer(query.from, query.specifier, query.kind);
     } catch (error) {
       return MitosError.is(error)
@@ -174,10 +182,53 @@ export class ModuleGraph {
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);
     const isImport = kind === 'import' || (kind === 'resolve' && item.source?.kind === 'esm');
+    const resource = kind === 'resolve' ? this.#resourceAt(item, specifier, isImport ? 'import' : 'require') : undefined;
+    if (resource) return resource;
     const target = this.#resolve(item, specifier, isImport ? 'import' : 'require', true);
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target) };
+  }
+
+  /** Where a context that wants to know only that finds a file which is no module. */
+  #resourceAt(item: Item, specifier: string, kind: RequestKind): ModuleAnswer | undefined {
+    if (!this.#options.textModules?.[FILES]) return undefined;
+    const found = resolveFrom((item.source as Source).path, specifier, kind);
+    if (!('path' in found) || isModulePath(found.path) || this.#admission.refuseFile(found.path, true) !== undefined) return undefined;
+    const { grants } = this.resources.rootOf(found.path);
+    if (grants) return { target: pathToFileURL(found.path).href, modules: [] };
+    return { target: pathToFileURL(found.path).href, modules: this.closureOf(this.#filesOf(found.path)) };
+  }
+
+  /** The module under which a file of a package that was offered is served: for what starts threads. */
+  #moduleAt(from: number, below: unknown): ModuleAnswer {
+    const root = this.resources.root(-from);
+    if (!root) return refusal('ERR_MITOS_MODULE_DENIED', 'it belongs to no package that was offered');
+    const path = join(root.path, String(below));
+    const refused = refusePath(below, root.dotted) ?? this.#admission.refuseSpecifier(path, path);
+    if (refused !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', refused);
+    const seen: Item = { id: 0, form: 'file', source: { path, kind: 'esm' } as Source, wantsNames: false };
+    const target = this.#resolve(seen, path, 'import', true);
+    if (typeof target !== 'number') return { target, modules: [] };
+    if (this.#items[target]?.form === 'facade')
+      return refusal(
+        'ERR_MITOS_MODULE_DENIED',
+        'it is a main script, whose top level runs at the root only; put what the thread runs into a file of its own',
+      );
+    return { target, modules: this.closureOf(target) };
+  }
+
+  /** The module that tells a context where the files of a source are. */
+  #filesOf(path: string, source?: Source): number {
+    const at = `${FILES} ${path}`;
+    let item = this.#parts.get(at);
+    if (!item) {
+      const { url, code } = this.resources.textFor(path, source);
+      // Of a package whose files may all be read one is enough.
+      item = this.#text(url, code, { [FILES]: this.internalModule(FILES) });
+      this.#parts.set(at, item);
+    }
+    return item.id;
   }
 
   // ---- items --------------------------------------------------------------------------------------------------------------------------
@@ -226,10 +277,10 @@ export class ModuleGraph {
     return this.#part(source, `@${fn.start}`, { form: 'inline', fn, parent: this.#file(source.path) }, importer);
   }
 
-  #text(url: string, code: string): Item {
+  #text(url: string, code: string, deps?: Record<string, Dep>): Item {
     let item = this.#parts.get(url);
     if (!item) {
-      item = this.#add({ form: 'text', text: { url, code } });
+      item = this.#add({ form: 'text', text: { url, code, ...(deps && { deps }) } });
       this.#parts.set(url, item);
     }
     return item;
@@ -261,18 +312,28 @@ export class ModuleGraph {
       return { code: 'ERR_MITOS_MODULE_NOT_FOUND', message: `Cannot find module '${specifier}', imported by ${importChain(from)}` };
     }
     const { path } = found;
-    if (path.endsWith('.node')) {
-      return {
-        code: 'ERR_MITOS_ADDON',
-        message: `Cannot send native addon ${path}, imported by ${importChain(from)}: it is built for this machine; load it only where it is installed, or use a package without native code`,
-      };
-    }
-    const refused = isAsked || !/\.(?:[cm]?[jt]s|[jt]sx|json)$/.test(path) ? this.#admission.refuseFile(path) : undefined;
+    if (path.endsWith('.node')) return this.#addon(path, from, isAsked);
+    const refused = isAsked || !isModulePath(path) ? this.#admission.refuseFile(path) : undefined;
     if (refused !== undefined)
       return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${specifier}', imported by ${importChain(from)}: ${refused}` };
     const item = this.#file(path, from);
     if (kind === 'import') this.#wantNames(item);
     return item.id;
+  }
+
+  /** A native addon: refused, or a module that loads it or refuses, as the options of the context say. */
+  #addon(path: string, from: Item, isAsked: boolean): Dep {
+    const message = addonRefusal(path, importChain(from));
+    if (!this.#options.textModules?.[FILES]) return { code: 'ERR_MITOS_ADDON', message };
+    const refused = isAsked ? this.#admission.refuseFile(path, true) : undefined;
+    if (refused !== undefined)
+      return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${path}', imported by ${importChain(from)}: ${refused}` };
+    const root = this.resources.rootOf(path);
+    if (!isAsked) root.grants?.add(path);
+    return this.#text(pathToFileURL(path).href, addonText(root, path, message), {
+      [FILES]: this.internalModule(FILES),
+      [`${FILES}/root`]: this.#filesOf(path),
+    }).id;
   }
 
   #wantNames(item: Item): void {
@@ -321,7 +382,7 @@ export class ModuleGraph {
 
   #build(item: Item): ModuleDef {
     const { id, source, text } = item;
-    if (text) return { id, url: text.url, kind: 'cjs', code: text.code, deps: this.#textDeps(text.url) };
+    if (text) return { id, url: text.url, kind: 'cjs', code: text.code, deps: text.deps ?? this.#textDeps(text.url) };
     if (!source) throw new ModuleError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot serve module ${id}: it has no source`);
     const def: ModuleDef = { id, url: source.url, kind: 'esm', code: '', deps: {} };
     if (item.form === 'facade') return this.#facade(item, def);
@@ -352,13 +413,16 @@ export class ModuleGraph {
       }
     }
     if (item.patched) def.code = item.patched.code;
+    // Not for the code, but for what it reads: evaluated as soon as it is there.
+    if (item.form !== 'inline' && source.kind !== 'json' && this.#options.textModules?.[FILES] && usesFiles(source.code))
+      def.deps[FILES] = this.#filesOf(source.path, source);
     return def;
   }
 
   /** What other modules of ours are made of; all of them make use of the rare parts of the core. */
   #textDeps(url: string): Record<string, Dep> {
     if (url === HELPERS_SPECIFIER) return {};
-    const extra = url === EXTRA ? undefined : this.#options.textModules?.[EXTRA];
+    const extra = url === EXTRA || url === FILES ? undefined : this.#options.textModules?.[EXTRA];
     return { 'mitos:core': 'mitos:core', ...(extra && { [EXTRA]: this.#text(EXTRA, extra.code).id }) };
   }
 

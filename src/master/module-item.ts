@@ -1,5 +1,5 @@
 /** Items of the module graph: everything that has a module id. */
-import type { ModuleDef } from '../core/module-batch.ts';
+import type { Dep, ModuleDef } from '../core/module-batch.ts';
 import type { Lines, Patched } from './patch.ts';
 import type { Source } from './source.ts';
 import type { Syntax } from './syntax.ts';
@@ -15,7 +15,7 @@ export interface Item {
   readonly group?: number;
   readonly fn?: Syntax;
   readonly parent?: Item;
-  readonly text?: { url: string; code: string };
+  readonly text?: { url: string; code: string; deps?: Record<string, Dep> };
   /** An ES module imports this CommonJS one: its names are sent. */
   wantsNames: boolean;
   def?: ModuleDef;

@@ -148,8 +148,14 @@ export class Responder {
     for (const { id, url, code } of defs) this.onModule({ id, url, to: dst, bytes: code.length });
   }
 
+  /** Sends the rare parts of the core in front of an answer that is larger than a frame. */
+  prepare(dst: ContextId): void {
+    const sent = this.#sentTo(dst);
+    if (!sent.hasExtra) this.#pass(dst, this.#extra(sent));
+  }
+
   /** Counts a question; refuses it when there have been too many. */
-  #mayAsk(message: Buffer): boolean {
+  mayAsk(message: Buffer): boolean {
     const most = replyToOf(message) === RELAY ? MAX_QUESTIONS * RELAY_SHARE : MAX_QUESTIONS;
     if (++this.#sentTo(srcOf(message)).questions <= most) return true;
     this.#endpoint.refuse(
@@ -160,7 +166,7 @@ export class Responder {
   }
 
   #onGetModule(message: Buffer): void {
-    if (!this.#mayAsk(message)) return;
+    if (!this.mayAsk(message)) return;
     const query = jsonOf(message) as ModuleQuery | undefined;
     if (!query || typeof query !== 'object') {
       this.#endpoint.refuse(message, mitosError('ERR_MITOS_PROTOCOL', 'The question about a module cannot be read'));
@@ -190,7 +196,7 @@ export class Responder {
   }
 
   #onIdentify(message: Buffer): void {
-    if (!this.#mayAsk(message)) return;
+    if (!this.mayAsk(message)) return;
     this.stats.requests++;
     const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
     try {

@@ -29,6 +29,8 @@ export interface RouterOptions {
   keepAlive?: Partial<KeepAlive>;
   /** Records every frame that the master sends or receives, without its data: into a file, one JSON object a line, or to a function. */
   trace?: string | TraceSink;
+  /** What happens to native addons of packages in contexts; see the option of the same name of each connection method. @default 'refuse' */
+  addons?: 'refuse' | 'ram';
 }
 
 /** Events of a {@link Router}. */
@@ -164,13 +166,14 @@ export class Router extends RouterBase {
 
 function checkOptions(options: RouterOptions): void {
   if (typeof options !== 'object' || options === null) throw new TypeError('The options of a Router must be an object');
-  const { logger, limits, keepAlive, trace } = options;
+  const { logger, limits, keepAlive, trace, addons } = options;
   for (const name of ['threaded', 'unidirectional'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'boolean') throw new TypeError(`${name} must be true or false`);
   }
   if (logger !== undefined && logger !== false && typeof logger !== 'function') throw new TypeError('logger must be a function or false');
   if (trace !== undefined && typeof trace !== 'string' && typeof trace !== 'function')
     throw new TypeError('trace must be a path or a function');
+  if (addons !== undefined && addons !== 'refuse' && addons !== 'ram') throw new TypeError("addons must be 'refuse' or 'ram'");
   for (const [name, value] of Object.entries(limits || {})) {
     if (!(name in DEFAULT_LIMITS)) throw new TypeError(`There is no limit "${name}"; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`);
     if (!(typeof value === 'number' && value > 0)) throw new RangeError(`limits.${name} must be a number above 0, not ${String(value)}`);
@@ -191,6 +194,7 @@ function configOf(options: RouterOptions): ChildConfig {
     isThreadless: options.threaded !== true,
     isUnidirectional: options.unidirectional !== false,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    addons: options.addons,
     keepAlive: { intervalMs: 15000, timeoutMs: 45000, ...options.keepAlive },
   };
 }

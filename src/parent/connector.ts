@@ -272,7 +272,7 @@ export class Connector implements ParentLayer {
 
   #configFor(order: ConnectOrder, method: Method | undefined): ChildConfig {
     const own = this.#hop.config;
-    const { threadless, keepAlive, env, cwd, remoteName } = order.options;
+    const { threadless, keepAlive, env, cwd, remoteName, addons } = order.options;
     return {
       id: order.id,
       name: order.name,
@@ -286,6 +286,7 @@ export class Connector implements ParentLayer {
       keepAlive: { ...own.keepAlive, ...keepAlive },
       env,
       cwd,
+      addons: addons ?? own.addons,
     };
   }
 }
