@@ -83,7 +83,8 @@ export class Editions {
       const patched = through(this.#reshape(form, `${edition}${item.plain ? ' min' : ''}`, tools), plain);
       // What is learned of the module later (the names it exports) holds for all its texts.
       const own: ModuleDef = Object.assign(Object.create(def) as ModuleDef, { id, code: patched.code, level: edition });
-      return { ...item, id, patched, def: own };
+      const { lines: _lines, closure: _closure, ...rest } = item;
+      return { ...rest, id, patched, def: own };
     } catch (error) {
       return { code: 'ERR_MITOS_MODULE_SYNTAX', message: messageOf(error, item, form, plain, edition), hint: HINT };
     }
