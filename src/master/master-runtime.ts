@@ -211,7 +211,7 @@ export class MasterRuntime implements Runtime {
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);
-    await this.#hop.close();
+    await Promise.all([this.#hop.close(), this.graph.flush()]);
     this.#trace?.close();
   }
 
