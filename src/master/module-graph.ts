@@ -328,13 +328,17 @@ export class ModuleGraph {
     const source = item.source as Source;
     const cache = loadedCommonModules();
     const isLoaded = cache[source.path] !== undefined;
-    return literalRequires(source, isLoaded)
+    const pathOf = (specifier: string): string | undefined => {
+      const found = resolveFrom(source.path, specifier, 'require');
+      return 'path' in found ? found.path : undefined;
+    };
+    // A module that cannot be found is said to be so at once: packages probe for optional ones.
+    const matters = (specifier: string): boolean => !isLoaded && pathOf(specifier) !== undefined;
+    return literalRequires(source, (specifier) => !isBuiltin(specifier), matters)
       .filter(({ specifier, atTop }) => {
-        if (isBuiltin(specifier)) return false;
         if (!isLoaded && atTop) return true;
-        const found = resolveFrom(source.path, specifier, 'require');
-        // A module that cannot be found is said to be so at once: packages probe for optional ones.
-        return 'path' in found ? cache[found.path] !== undefined : isLoaded || atTop;
+        const path = pathOf(specifier);
+        return path === undefined || cache[path] !== undefined;
       })
       .map(({ specifier }) => specifier);
   }

@@ -12,13 +12,18 @@ export interface LiteralRequire {
   atTop: boolean;
 }
 
-/** Literal requires of a text in order. Without an exact look (`quick`), `atTop` is a guess: true. */
-export function literalRequires(source: Source, quick: boolean): LiteralRequire[] {
+/** Literal requires of a text, those that are `wanted`, in order. Where it does not matter, `atTop` is said of all. */
+export function literalRequires(
+  source: Source,
+  wanted: (specifier: string) => boolean,
+  matters: (specifier: string) => boolean,
+): LiteralRequire[] {
   const written = source.note('requires', () => writtenRequires(source.code));
-  const names = Object.keys(written);
-  if (quick || names.every((specifier) => written[specifier])) return names.map((specifier) => ({ specifier, atTop: true }));
-  const top = new Set(source.note('requires at top', () => topRequires(source)));
-  return names.map((specifier) => ({ specifier, atTop: top.has(specifier) }));
+  const names = Object.keys(written).filter(wanted);
+  // The exact look takes the longest of all that is done with a file.
+  const open = new Set(names.filter((specifier) => !written[specifier] && matters(specifier)));
+  const top = new Set(open.size ? source.note('requires at top', () => topRequires(source)) : []);
+  return names.map((specifier) => ({ specifier, atTop: !open.has(specifier) || top.has(specifier) }));
 }
 
 /** By specifier, whether one stands in a statement that begins a line without indentation: there it runs with the module, or nearly always so. */
