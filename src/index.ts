@@ -23,6 +23,7 @@ export type { KeepAlive } from './core/stream.ts';
 export { escapeText, type Logger } from './master/logger.ts';
 export { type ModuleMark, main } from './master/main-function.ts';
 export type { SentModule } from './master/responder.ts';
+export type { MinifyOptions } from './master/minify.ts';
 export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';
 export type { TraceEvent, TraceSink } from './master/trace.ts';
 export { NODE_PLACES } from './parent/first-stage.ts';
