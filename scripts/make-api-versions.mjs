@@ -32,22 +32,20 @@ async function make() {
     nodes.push({ version: nodeFacts(name).version, own: new Set(own), names: new Set([...own, ...inherited]) });
   }
   const tables = [compatData(unpack(BROWSER_COMPAT_DATA, 'bcd')), await pluginData(unpack(ESLINT_PLUGIN_N, 'plugin'))];
+  const all = [...new Set(nodes.flatMap(({ names }) => [...names]))].sort();
+  const spans = new Map();
+  for (const name of all) {
+    const span = nodes.map(({ names }) => names.has(name));
+    const candidates = tables.flatMap((table) => table.get(name) ?? []);
+    spans.set(name, { span: String(span), ...(span.every(Boolean) ? {} : keyFor(span, nodes, candidates)) });
+  }
   const byVersion = new Map();
   let guessed = 0;
-  const all = [...new Set(nodes.flatMap(({ names }) => [...names]))].sort();
-  const spans = new Map(all.map((name) => [name, nodes.map(({ names }) => names.has(name))]));
-  for (const [name, span] of spans) {
+  for (const [name, { key, isExact }] of spans) {
+    const span = nodes.map(({ names }) => names.has(name));
     // It is told of the class that it came or went with.
-    const isOwn =
-      nodes.some(({ own }, i) => own.has(name) && span[i - 1] === false) ||
-      nodes.some(({ own }, i) => own.has(name) && span[i + 1] === false);
-    if (span.every(Boolean) || !isOwn || isImplied(name, span, spans)) continue;
-    const { key, isExact } = keyFor(
-      name,
-      span,
-      nodes,
-      tables.flatMap((table) => table.get(name) ?? []),
-    );
+    const isOwn = nodes.some(({ own }, i) => own.has(name) && (span[i - 1] === false || span[i + 1] === false));
+    if (key === undefined || !isOwn || isImplied(name, spans)) continue;
     if (!isExact) guessed++;
     if (!byVersion.has(key)) byVersion.set(key, []);
     byVersion.get(key).push(name);
@@ -71,16 +69,20 @@ async function make() {
 }
 
 /** What came and went with the thing it is on needs no entry of its own. */
-function isImplied(name, span, spans) {
+function isImplied(name, spans) {
   const parents = [];
   for (let at = name.lastIndexOf('.'); at > 0; at = name.lastIndexOf('.', at - 1)) parents.push(name.slice(0, at));
   // What a module gives beside a global of the same name.
   const twin = /^node:\w+\.([A-Z].*|performance\..*)$/.exec(name)?.[1];
-  return [...parents, twin].some((other) => String(spans.get(other)) === String(span));
+  const own = spans.get(name);
+  return [...parents, twin].some((other) => {
+    const above = spans.get(other);
+    return above?.span === own.span && (above.key === own.key || !own.isExact);
+  });
 }
 
 /** The key of the table for a name that some Nodes have: the versions that are known for it if these are what the Nodes show, else majors. */
-function keyFor(name, span, nodes, candidates = []) {
+function keyFor(span, nodes, candidates) {
   for (const versions of candidates) {
     const exact = [...new Set(versions)].sort((a, b) => order(b) - order(a));
     if (exact.length > 0 && nodes.every(({ version }, i) => isSince(version, exact) === span[i]))

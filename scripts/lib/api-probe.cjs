@@ -8,7 +8,7 @@ const isName = (key) => typeof key === 'string' && !SKIP.test(key) && /^[A-Za-z$
 const isGlobalName = (key) => isName(key) || /^(URL|JSON)$/.test(key);
 /** Objects that hold data of this process, not API. */
 const isData = (path) =>
-  /(^|\.)(ok|lcov|asyncWrapProviders|env|argv|execArgv|versions|release|config|features|constants|mainModule|stdin|stdout|stderr|memory|report|process|global|globalThis|GLOBAL|root|window|self|allowedNodeEnvironmentFlags|wasm|codes|errno|signals|METHODS|STATUS_CODES|cache|builtinModules|globalPaths|repositories|webidl)$/.test(
+  /(^|\.)(ok|lcov|globalAgent|asyncWrapProviders|env|argv|execArgv|versions|release|config|features|constants|mainModule|stdin|stdout|stderr|memory|report|process|global|globalThis|GLOBAL|root|window|self|allowedNodeEnvironmentFlags|wasm|codes|errno|signals|METHODS|STATUS_CODES|cache|builtinModules|globalPaths|repositories|webidl)$/.test(
     path,
   );
 
@@ -18,6 +18,11 @@ function own(value) {
   for (let at = Object.getPrototypeOf(value); at && typeof value === 'object' && at !== Object.prototype; at = Object.getPrototypeOf(at))
     found.push(...Object.getOwnPropertyNames(at));
   return new Set(found.filter(isName));
+}
+
+function noteInherited(from, path) {
+  for (let at = from; at && at !== Object.prototype; at = Object.getPrototypeOf(at))
+    for (const key of Object.getOwnPropertyNames(at).filter(isName)) inherited.add(`${path}.${key}`);
 }
 
 function visit(value, path, depth, seen) {
@@ -30,6 +35,8 @@ function visit(value, path, depth, seen) {
   )
     return;
   const inside = seen.concat(value);
+  // What is inherited is told apart: a method may move up from one version to the next.
+  if (typeof value === 'function') noteInherited(Object.getPrototypeOf(value), path);
   for (const key of own(value)) {
     const name = `${path}.${key}`;
     names.add(name);
@@ -44,10 +51,8 @@ function visit(value, path, depth, seen) {
     if (typeof next !== 'function' || /^[A-Z]/.test(key)) visit(next, name, depth - 1, inside);
   }
   if (typeof value === 'function' && value.prototype && typeof value.prototype === 'object') {
-    // What is inherited is told apart: a method may move up from one version to the next.
     for (const key of Object.getOwnPropertyNames(value.prototype).filter(isName)) names.add(`${path}.prototype.${key}`);
-    for (let at = Object.getPrototypeOf(value.prototype); at && at !== Object.prototype; at = Object.getPrototypeOf(at))
-      for (const key of Object.getOwnPropertyNames(at).filter(isName)) inherited.add(`${path}.prototype.${key}`);
+    noteInherited(Object.getPrototypeOf(value.prototype), `${path}.prototype`);
   }
 }
 

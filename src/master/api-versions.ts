@@ -2,15 +2,14 @@
  * Errors for what a context's Node has not: which part of Node it is, which version has it. What V8 says (`x.at is not a function`) tells a name and seldom the
  * object; the line of the program tells more. Nothing is claimed that the words leave open: what only may be so is said to be.
  */
-import { onNeed } from './on-need.ts';
+import { API_VERSIONS } from './api-versions-data.ts';
 
 /** The place in the program where an error was thrown, if it is known here. */
 export interface ThrownAt {
-  /** The text of the file. */
+  /** The text of the file, without types. */
   text: string;
-  /** Counts from 1, as V8 does. */
-  line: number;
-  column: number;
+  /** Where in it. */
+  offset: number;
 }
 
 /** Since which versions there is something, newest first (older ones hold within their own major), and until which. */
@@ -26,14 +25,13 @@ interface Table {
   byLast: ReadonlyMap<string, readonly string[]>;
 }
 
-const data = onNeed<{ API_VERSIONS: Readonly<Record<string, string>> }>('./api-versions-data.js');
 let table: Table | undefined;
 
 function loadTable(): Table {
   if (table) return table;
   const spans = new Map<string, Span>();
   const byLast = new Map<string, string[]>();
-  for (const [key, names] of Object.entries(data().API_VERSIONS)) {
+  for (const [key, names] of Object.entries(API_VERSIONS)) {
     const parts = key.split(' ');
     const until = parts.find((part) => part.startsWith('-'))?.slice(1);
     const span: Span = { since: parts.filter((part) => !part.startsWith('-')), until };
@@ -46,6 +44,17 @@ function loadTable(): Table {
   return (table = { spans, byLast });
 }
 
+/** Whether a version of Node has something of the table; undefined for what is not in it: every Node has it, or none. */
+export function isInNode(name: string, version: string): boolean | undefined {
+  const span = loadTable().spans.get(name);
+  return span && has(span, version);
+}
+
+/** All names of the table. */
+export function apiNames(): string[] {
+  return [...loadTable().spans.keys()];
+}
+
 /**
  * What to do about an error of a context that runs `node`: names what that Node has not and which has it. Undefined when the error does not look like that, or
  * when that Node has it.
@@ -55,7 +64,10 @@ export function adviceForMissingApi(error: unknown, node: string, at?: ThrownAt)
   const version = node.replace(/^v/, '');
   const message = error.message.slice(0, 1000);
   return (
-    missingFlag(message, version) ?? missingModule(message, version) ?? missingName(message, version, at) ?? missingObject(message, version, at)
+    missingFlag(message, version) ??
+    missingModule(message, version) ??
+    missingName(message, version, at) ??
+    missingObject(message, version, at)
   );
 }
 
@@ -78,11 +90,11 @@ function missingName(message: string, version: string, at: ThrownAt | undefined)
   const [, free] = /^([\w$]+) is not defined$/.exec(message) ?? [];
   if (free !== undefined) return tell(free, version);
   const [, expression] = /^(.*?)\)* is not (?:a function|a constructor)\b/.exec(message) ?? [];
-  const [, path] = /((?:[\w$]+\.)*[\w$]+)$/.exec(expression ?? '') ?? [];
+  // Of what is no name, such as `(intermediate value).at`, only the end is of use.
+  const path = /(?:(?:^|[ (!])(?:[\w$]+\.)*|\.)[\w$]+$/.exec(expression ?? '')?.[0].replace(/^[ (!]/, '');
   if (path === undefined) return undefined;
   // In what is sent, names of imports are rewritten: the user's own text has them as they were.
-  const written = at && pathAt(at, lastOf(path));
-  return missingMember(written ?? path, version, at);
+  return missingMember((at && pathAt(at, lastOf(path))) ?? path, version, at);
 }
 
 /** `Cannot read property 'digest' of undefined`: the line tells of what. */
@@ -91,7 +103,7 @@ function missingObject(message: string, version: string, at: ThrownAt | undefine
   const name = old ?? recent;
   const isBase = /^Class extends value undefined/.test(message);
   if (!at || (name === undefined && !isBase)) return undefined;
-  const path = isBase ? /\bextends\s+([\w$.]+)/.exec(lineOf(at))?.[1] : pathAt(at, name as string)?.replace(/\.[^.]*$/, '');
+  const path = isBase ? /\bextends\s+([\w$.]+)/.exec(lineOf(at).line)?.[1] : pathAt(at, name as string)?.replace(/\.[^.]*$/, '');
   return path === undefined || (!isBase && path === name) ? undefined : missingMember(path, version, at, true);
 }
 
@@ -111,32 +123,46 @@ const FLAGS: Readonly<Record<string, Span>> = {
 
 /** What `path` (`Object.hasOwn`, `fs.cp`, `list.at`, or only `cp`) can be that this version has not. */
 function missingMember(path: string, version: string, at: ThrownAt | undefined, isExactOnly?: boolean): string | undefined {
-  const exact = tell(path, version);
-  if (exact !== undefined && isGlobal(path)) return exact;
   const last = lastOf(path);
-  const candidates = (loadTable().byLast.get(last) ?? []).filter((name) => !has(spanOf(name), version));
-  const modules = at ? importedModules(at.text) : undefined;
-  const receiver = path.slice(0, -last.length - 1);
-  for (const name of candidates) {
-    const [, module = '', inside = ''] = /^node:([\w/]+)\.(.*)$/.exec(name) ?? [];
-    if (!modules?.has(module)) continue;
-    // `fs.promises.rm`, `promises.rm`, `rm`: as much of it as is written must be so; the first word is whatever it was imported as.
-    const isSure = receiver === '' ? inside === last : `${receiver.replace(/^[^.]*\.?/, '')}.${last}`.replace(/^\./, '') === inside;
-    if (isSure) return tell(name, version);
+  const [first = '', ...rest] = path.split('.');
+  const binding = at && bindingsOf(at.text).get(first);
+  if (binding) {
+    const inside = [...binding.path, ...rest].join('.');
+    const isGlobalToo = binding.module === 'process' || binding.module === 'console';
+    return (
+      tellFirst(isGlobalToo ? `${binding.module}.${inside}` : `node:${binding.module}.${inside}`, version) ?? tellFirst(inside, version)
+    );
   }
-  if (isExactOnly || receiver === '') return undefined;
-  return guessMethod(last, candidates, version);
+  const exact = tellFirst(path, version);
+  if (exact !== undefined || isExactOnly || rest.length === 0) return exact;
+  return guessMethod(last, version);
 }
 
 /** A method of an object that is not known here: of the language's own classes, if no other of them has one of that name. */
-function guessMethod(last: string, candidates: readonly string[], version: string): string | undefined {
-  const methods = candidates.filter((name) => /^[A-Z]\w*\.prototype\./.test(name) && LANGUAGE.has(name.slice(0, name.indexOf('.'))));
+function guessMethod(last: string, version: string): string | undefined {
+  const candidates = (loadTable().byLast.get(last) ?? []).filter((name) => !has(spanOf(name), version));
+  const methods = candidates.filter((name) => LANGUAGE.has(name.replace(`.prototype.${last}`, '')));
   if (methods.length === 0 || hasOtherOwner(last, version)) return undefined;
-  const shown = methods.map((name) => `"${name}"`).join(' or ');
+  const shown = methods
+    .map((name) => `"${name}"`)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' or $1');
   return sentence(`If that is ${shown}: it`, spanOf(methods[0] as string), version);
 }
 
-const LANGUAGE = new Set(['Array', 'String', 'TypedArray', 'Object', 'Promise', 'Map', 'Set', 'WeakMap', 'RegExp', 'Iterator', 'ArrayBuffer']);
+const LANGUAGE = new Set([
+  'Array',
+  'String',
+  'TypedArray',
+  'Object',
+  'Promise',
+  'Map',
+  'Set',
+  'WeakMap',
+  'RegExp',
+  'Iterator',
+  'ArrayBuffer',
+]);
 
 /** Whether a method of that name is on a class of the language in that version: then an object without it is just another object. */
 function hasOtherOwner(last: string, version: string): boolean {
@@ -151,24 +177,42 @@ function hasOtherOwner(last: string, version: string): boolean {
 
 // ---- what the program's text tells
 
-function lineOf({ text, line }: ThrownAt): string {
-  return text.split('\n', line)[line - 1] ?? '';
+function lineOf({ text, offset }: ThrownAt): { line: string; column: number } {
+  const start = text.lastIndexOf('\n', offset - 1) + 1;
+  const end = text.indexOf('\n', offset);
+  return { line: text.slice(start, end < 0 ? text.length : end), column: offset - start };
 }
 
 /** `a.b.name` as it stands at a place, or just behind it. */
 function pathAt(at: ThrownAt, name: string): string | undefined {
-  const line = lineOf(at);
-  const from = Math.max(0, at.column - 1);
-  const there = line.startsWith(name, from) ? from : line.indexOf(name, from);
-  if (there < 0) return undefined;
-  const before = /(?:[\w$]+(?:\?)?\.)*$/.exec(line.slice(0, there))?.[0] ?? '';
+  const { line, column } = lineOf(at);
+  const there = line.startsWith(name, column) ? column : line.indexOf(name, column);
+  // An import under another name: as it stands there, or ends there.
+  if (there < 0) return `${/[\w$]*$/.exec(line.slice(0, column))?.[0]}${/^[\w$]*/.exec(line.slice(column))?.[0]}` || undefined;
+  const before = /(?:[\w$]+\??\.)*$/.exec(line.slice(0, there))?.[0] ?? '';
   return before.replaceAll('?', '') + name;
 }
 
-/** The builtin modules that a text imports or requires. */
-function importedModules(text: string): Set<string> {
-  const found = new Set<string>();
-  for (const [, name = ''] of text.matchAll(/\b(?:from|import|require)\s*\(?\s*['"](?:node:)?([a-z][\w/]*)['"]/g)) found.add(name);
+/** The names that a text imports or requires: from which module, and what of it. */
+function bindingsOf(text: string): Map<string, { module: string; path: string[] }> {
+  const found = new Map<string, { module: string; path: string[] }>();
+  const imports = /\bimport\s+(?:([\w$]+)\s*,?\s*)?(?:\*\s*as\s+([\w$]+)\s*|\{([^}]*)\}\s*)?from\s*['"](?:node:)?([^'"\n]+)['"]/g;
+  const requires = /(?:([\w$]+)|\{([^{}]*)\})\s*=\s*(?:await\s+import|require)\s*\(\s*['"](?:node:)?([^'"\n]+)['"]\s*\)((?:\.[\w$]+)*)/g;
+  const note = (module: string, list: string, as: RegExp, above: string[]): void => {
+    for (const item of list.split(',')) {
+      const [name = '', local = name] = item.trim().split(as);
+      if (name !== '') found.set(local, { module, path: name === 'default' ? above : [...above, name] });
+    }
+  };
+  for (const [, standard, namespace, names = '', module = ''] of text.matchAll(imports)) {
+    for (const local of [standard, namespace]) if (local !== undefined) found.set(local, { module, path: [] });
+    note(module, names, /\s+as\s+/, []);
+  }
+  for (const [, whole, names = '', module = '', path = ''] of text.matchAll(requires)) {
+    const above = path.split('.').filter(Boolean);
+    if (whole !== undefined) found.set(whole, { module, path: above });
+    note(module, names, /\s*:\s*/, above);
+  }
   return found;
 }
 
@@ -182,17 +226,10 @@ function spanOf(name: string): Span {
   return loadTable().spans.get(name) as Span;
 }
 
-/** A path that begins with a global name of Node means that, unless the program has one of its own; few have. */
-function isGlobal(path: string): boolean {
-  return path.includes('.') || loadTable().spans.has(path);
-}
-
 function has({ since, until }: Span, version: string): boolean {
   const major = Number.parseInt(version, 10);
   if (until !== undefined && major >= Number(until)) return false;
-  return (
-    since.length === 0 || since.some((one, i) => compare(version, one) >= 0 && (i === 0 || Number.parseInt(one, 10) === major))
-  );
+  return since.length === 0 || since.some((one, i) => compare(version, one) >= 0 && (i === 0 || Number.parseInt(one, 10) === major));
 }
 
 function compare(a: string, b: string): number {
@@ -207,13 +244,25 @@ function compare(a: string, b: string): number {
 /** The advice for something of the table that this version has not. */
 function tell(name: string, version: string): string | undefined {
   const span = loadTable().spans.get(name);
-  return span && !has(span, version) ? sentence(`"${name}"`, span, version) : undefined;
+  return span && !has(span, version) ? sentence(`"${name.replace(/^node:(?=.*\.)/, '')}"`, span, version) : undefined;
 }
 
-function sentence(subject: string, { since, until }: Span, version: string): string {
+/** The same for the first thing on the way to it that is not there. */
+function tellFirst(path: string, version: string): string | undefined {
+  const parts = path.split('.');
+  for (let count = 1; count <= parts.length; count++) {
+    const told = tell(parts.slice(0, count).join('.'), version);
+    if (told !== undefined) return told;
+  }
+  return undefined;
+}
+
+function sentence(subject: string, span: Span, version: string): string {
+  const { since, until } = span;
+  const own = has(span, process.versions.node) ? ", or with runtime: 'push'" : '';
   if (until !== undefined && Number.parseInt(version, 10) >= Number(until))
-    return `${subject} is gone since Node ${until}, this context runs ${version}; start it with an older Node, or with runtime: 'push'`;
+    return `${subject} is gone since Node ${until}, this context runs ${version}; start it with an older Node${own}`;
   const versions = since.map((one) => one.replace(/(\.0)+$/, ''));
   const older = versions.length > 1 ? ` (and ${versions.slice(1).join(', ')})` : '';
-  return `${subject} is there from Node ${versions[0]}${older} on, this context runs ${version}; start it with a newer Node, or with runtime: 'push'`;
+  return `${subject} is there from Node ${versions[0]}${older} on, this context runs ${version}; start it with a newer Node${own}`;
 }

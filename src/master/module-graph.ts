@@ -7,6 +7,7 @@ import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import type { Dep, ModuleDef } from '../core/module-batch.ts';
 import { Admission } from './admission.ts';
+import type { ThrownAt } from './api-versions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
@@ -17,7 +18,7 @@ import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom
 import { ascii, key, Namespaces } from './rewrite.ts';
 import { Slices } from './slices.ts';
 import { readSource, Source } from './source.ts';
-import { mapStackText } from './stack-map.ts';
+import { mapStackText, originalOffset } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 
 /** The rare parts of the core, as a module. */
@@ -144,6 +145,19 @@ export class ModuleGraph {
       const item = this.#items[id];
       return item?.def ? item : undefined;
     });
+  }
+
+  /** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
+  thrownAt(stack: string): ThrownAt | undefined {
+    const [, id, line, column] =
+      /^(?:(?!\n\s+at )[^])*\n\s+at [^\n]*mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})\)?(?:\n|$)/.exec(stack.slice(0, 65536)) ?? [];
+    const item = this.#items[Number(id)];
+    if (!item?.source || !item.def) return undefined;
+    try {
+      return { text: item.source.code, offset: originalOffset(item, Number(line) - 1, Number(column) - 1) };
+    } catch {
+      return undefined;
+    }
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
