@@ -8,7 +8,7 @@ import { ModuleError } from '../core/errors.ts';
 import { bindingPath, DEFAULT_HEAD } from './binding-path.ts';
 import { builtinRef } from './builtin-refs.ts';
 import { findCapture, usesThis } from './captures.ts';
-import { functionAt, matchFunction } from './function-match.ts';
+import { functionAround, functionAt, matchFunction } from './function-match.ts';
 import type { Form } from './module-form.ts';
 import type { Item } from './module-item.ts';
 import { loadedCommonModules, realPath } from './resolve.ts';
@@ -94,7 +94,8 @@ export class FunctionFinder {
   identifyAt(item: Item, line: number, column: number, text: string): string {
     const shown = text.length > 60 ? `${text.slice(0, 57)}…` : text;
     if (!item.source) throw refuse(`"${shown}"`, 'it is a part of mitos itself');
-    const node = functionAt(item.source, originalOffset(item, line, column));
+    const offset = originalOffset(item, line, column);
+    const node = functionAt(item.source, offset) ?? functionAround(item.source, offset);
     if (!node) throw refuse(`"${shown}"`, `it is not found in ${item.source.path}`);
     return this.#refOf(item.source, node, nameOf(child(node, 'id')));
   }
