@@ -3,6 +3,7 @@ import type { Endpoint } from '../core/endpoint.ts';
 import type { LiveValues } from '../core/live.ts';
 import type { LogData } from '../core/log.ts';
 import type { ContextId, Message } from '../core/wire.ts';
+import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
 import type { ContextOperations } from './operations.ts';
 import type { ConnectOptions } from './options.ts';
@@ -36,6 +37,8 @@ export interface Runtime {
   sendMethod(dst: ContextId, method: string): MaybePromise<void>;
   /** Turns the positions in a stack of a child into those of the user's own files. */
   mapStack(stack: string): string;
+  /** What to do about an error of a function there, as its stack came; where more is known of contexts than the error tells: on the master. */
+  adviceFor?(target: Context, error: unknown): string | undefined;
   /** Takes a record about a context. */
   log(data: LogData): void;
   /** Orders a new context below `from`. */

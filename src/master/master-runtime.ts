@@ -10,7 +10,7 @@ import { systemClock } from '../core/clock.ts';
 import type { ChildConfig } from '../core/config.ts';
 import { describe } from '../core/describe.ts';
 import { Endpoint } from '../core/endpoint.ts';
-import { ChannelError, mitosError } from '../core/errors.ts';
+import { ChannelError, MitosError, mitosError } from '../core/errors.ts';
 import { BUNDLE, CALL, LOG, STATS } from '../core/handles.ts';
 import type { Hop } from '../core/hop.ts';
 import { LiveValues } from '../core/live.ts';
@@ -21,6 +21,7 @@ import { CONTROL, type ContextId, HEADER, jsonOf, type Message, srcOf } from '..
 import { API, DIAL, EXEC, EXTRA } from '../generated/bundles.ts';
 import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
+import { adviceForMissingApi } from './api-versions.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
@@ -76,7 +77,11 @@ export class MasterRuntime implements Runtime {
     });
     this.live = new LiveValues(this.endpoint);
     const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA } };
-    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules, ...(options.minify === undefined ? {} : { minify: options.minify }) });
+    this.graph = new ModuleGraph({
+      apiModule: { code: API },
+      textModules,
+      ...(options.minify === undefined ? {} : { minify: options.minify }),
+    });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
@@ -148,6 +153,19 @@ export class MasterRuntime implements Runtime {
   mapStack(stack: string): string {
     // What is left of ours are frames of the library, which help nobody.
     return this.graph.mapStack(stack).replace(/\n[ \t]+at [^\n]*\bmitos:[^\s()]*:\d+:\d+\)?(?=\n|$)/g, '');
+  }
+
+  adviceFor(target: Context, error: unknown): string | undefined {
+    // An error that a context had from one further down is told by that one.
+    let at: Context | undefined = target;
+    let inner = error;
+    while (MitosError.is(inner) && inner.code === 'ERR_MITOS_CALL' && inner.cause !== undefined) {
+      const name = /--- in "(.*)" ---/.exec(inner.stack ?? '')?.[1];
+      at = this.registry.all().find((context) => context.name === name);
+      inner = inner.cause;
+    }
+    if (!at?.facts || !(inner instanceof Error)) return undefined;
+    return adviceForMissingApi(inner, at.facts.node, this.graph.thrownAt(inner.stack ?? ''));
   }
 
   /** Counters of the links of the master. */

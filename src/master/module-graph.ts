@@ -7,23 +7,24 @@ import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import { type Dep, EDITION, type ModuleDef } from '../core/module-batch.ts';
 import { Admission } from './admission.ts';
+import type { ThrownAt } from './api-versions.ts';
 import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
 import type { MinifyOptions } from './minify.ts';
 import { ModuleCache } from './module-cache.ts';
-import { cjsForm, esmForm, facadeForm, type Form, linksOf } from './module-form.ts';
+import { cjsForm, esmForm, type Form, facadeForm, linksOf } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import type { Patched } from './patch.ts';
 import { commonNames, literalRequires } from './require-scan.ts';
 import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
-import { TextMaker } from './texts.ts';
 import { Slices } from './slices.ts';
 import { notesOf, readSource, Source } from './source.ts';
-import { mapStackText } from './stack-map.ts';
+import { mapStackText, originalOffset } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 import { editionFor } from './syntax-level.ts';
+import { TextMaker } from './texts.ts';
 
 /** The rare parts of the core, as a module. */
 export const EXTRA = 'mitos:extra';
@@ -167,6 +168,19 @@ export class ModuleGraph {
       const item = this.#item(id);
       return item?.def ? item : undefined;
     });
+  }
+
+  /** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
+  thrownAt(stack: string): ThrownAt | undefined {
+    const [, id, line, column] =
+      /^(?:(?!\n\s+at )[^])*\n\s+at [^\n]*mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})\)?(?:\n|$)/.exec(stack.slice(0, 65536)) ?? [];
+    const item = this.#items[Number(id)];
+    if (!item?.source || !item.def) return undefined;
+    try {
+      return { text: item.source.code, offset: originalOffset(item, Number(line) - 1, Number(column) - 1) };
+    } catch {
+      return undefined;
+    }
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
@@ -382,7 +396,9 @@ export class ModuleGraph {
     } else {
       item.patched = this.#lazyForm(source);
       def.kind = source.kind;
-      const { specifiers, isAsync, hasHelpers } = source.note(source.hasHook ? 'links, hooked' : 'links', () => linksOf(this.#form(source)));
+      const { specifiers, isAsync, hasHelpers } = source.note(source.hasHook ? 'links, hooked' : 'links', () =>
+        linksOf(this.#form(source)),
+      );
       if (isAsync) def.async = true;
       if (source.kind === 'esm') this.#link(item, def, specifiers, []);
       else {

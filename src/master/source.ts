@@ -213,7 +213,8 @@ export function notesOf(cache: ModuleCache, path: string, text: string): Notes {
 }
 
 /** Where a text may have module syntax: the parser, which knows, is asked only then. */
-const MODULE_WORDS = /\bimport\.meta\b|(?:^|[;}]|\*\/)[ \t]*(?:\/\*.*?\*\/\s*)?(?:import\s*["'{*]|import\s+[\w$]|export\s*[{*]|export\s+[\w$])/m;
+const MODULE_WORDS =
+  /\bimport\.meta\b|(?:^|[;}]|\*\/)[ \t]*(?:\/\*.*?\*\/\s*)?(?:import\s*["'{*]|import\s+[\w$]|export\s*[{*]|export\s+[\w$])/m;
 
 /** What name and package say; undefined where the text decides. */
 function kindByName(path: string, extension: string): 'esm' | 'cjs' | undefined {
