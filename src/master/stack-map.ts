@@ -5,11 +5,16 @@ import type { Place, Source } from './source.ts';
 
 const MAX_STACK = 65536;
 
-/** The offset in the source's code of a place in shipped code. Line and column count from 0, as V8 gives them. */
-export function originalOffset(item: Item, line: number, column: number): number {
+/** The offset in shipped code of a place in it. Line and column count from 0, as V8 gives them. */
+export function shippedOffset(item: Item, line: number, column: number): number {
   const def = item.def as NonNullable<Item['def']>;
   item.lines ??= new Lines(def.code);
-  const offset = item.lines.offset(line, line === 0 ? Math.max(0, column - wrapperLength(def)) : column);
+  return item.lines.offset(line, line === 0 ? Math.max(0, column - wrapperLength(def)) : column);
+}
+
+/** The offset in the source's code of such a place. */
+export function originalOffset(item: Item, line: number, column: number): number {
+  const offset = shippedOffset(item, line, column);
   return item.patched ? item.patched.toOriginal(offset) : offset;
 }
 
