@@ -22,7 +22,7 @@ import { commonNames, literalRequires } from './require-scan.ts';
 import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { Slices } from './slices.ts';
 import { notesOf, readSource, Source } from './source.ts';
-import { mapStackText, originalOffset } from './stack-map.ts';
+import { mapStackText, originalOffset, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 import { editionFor } from './syntax-level.ts';
 import { TextMaker } from './texts.ts';
@@ -175,13 +175,19 @@ export class ModuleGraph {
   thrownAt(stack: string): ThrownAt | undefined {
     const [, id, line, column] =
       /^(?:(?!\n\s+at )[^])*\n\s+at [^\n]*mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})\)?(?:\n|$)/.exec(stack.slice(0, 65536)) ?? [];
-    const item = this.#items[Number(id)];
+    const item = this.#item(Number(id));
     if (!item?.source || !item.def) return undefined;
     try {
       return { text: item.source.code, offset: originalOffset(item, Number(line) - 1, Number(column) - 1) };
     } catch {
       return undefined;
     }
+  }
+
+  /** The source map of a module that was shipped, for debuggers. */
+  sourceMap(id: number): string | undefined {
+    const item = this.#item(id);
+    return item?.def && sourceMapOf(item);
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
