@@ -35,6 +35,19 @@ export function mapStackText(stack: string, itemOf: (id: number) => Item | undef
     });
 }
 
+/** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
+export function firstPlace(stack: string, itemOf: (id: number) => Item | undefined): { text: string; offset: number } | undefined {
+  const [, id, line, column] =
+    /^(?:(?!\n\s+at )[^])*\n\s+at [^\n]*mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})\)?(?:\n|$)/.exec(stack.slice(0, MAX_STACK)) ?? [];
+  const item = itemOf(Number(id));
+  if (!item?.source || !item.def) return undefined;
+  try {
+    return { text: item.source.code, offset: originalOffset(item, Number(line) - 1, Number(column) - 1) };
+  } catch {
+    return undefined;
+  }
+}
+
 /** A source map of shipped code for debuggers, as JSON; undefined for what is no file of the user's. */
 export function sourceMapOf(item: Item): string | undefined {
   const { source, def } = item;
