@@ -57,6 +57,8 @@ async function runOn({ version, path }, master) {
     MITOS_TEST_NODE: node,
     MITOS_TEST_MASTER: process.version,
     MITOS_TEST_VERSION: version,
+    // No process of esbuild's that stays: the leak oracle would find it.
+    ESBUILD_WORKER_THREADS: '0',
     NODE_OPTIONS: `--require ${at('scripts/lib/other-node.cjs')}`,
     ...(places.length > 0 ? {} : { PATH: dirname(path) + delimiter + process.env.PATH }),
   };
