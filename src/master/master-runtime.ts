@@ -33,6 +33,7 @@ export interface MasterOptions {
   config: ChildConfig;
   isThreaded: boolean;
   trace: string | TraceSink | undefined;
+  minify: boolean | MinifyOptions | undefined;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
   emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
@@ -76,7 +77,11 @@ export class MasterRuntime implements Runtime {
     });
     this.live = new LiveValues(this.endpoint);
     const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA } };
-    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules });
+    this.graph = new ModuleGraph({
+      apiModule: { code: API },
+      textModules,
+      ...(options.minify === undefined ? {} : { minify: options.minify }),
+    });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
@@ -225,7 +230,7 @@ export class MasterRuntime implements Runtime {
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);
-    await this.#hop.close();
+    await Promise.all([this.#hop.close(), this.graph.flush()]);
     this.#trace?.close();
   }
 

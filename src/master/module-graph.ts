@@ -12,19 +12,19 @@ import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
-import { type MinifyOptions, minify, minifyOptions } from './minify.ts';
-import { cjsForm, esmForm, type Form, facadeForm } from './module-form.ts';
+import type { MinifyOptions } from './minify.ts';
+import { ModuleCache } from './module-cache.ts';
+import { cjsForm, esmForm, type Form, facadeForm, linksOf } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import type { Patched } from './patch.ts';
 import { commonNames, literalRequires } from './require-scan.ts';
-import { through } from './reshape.ts';
-import { type Reshaper, reshapeAlways } from './reshaper.ts';
 import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { Slices } from './slices.ts';
-import { readSource, Source } from './source.ts';
+import { notesOf, readSource, Source } from './source.ts';
 import { mapStackText, originalOffset } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
-import { editionFor, levelOf } from './syntax-level.ts';
+import { editionFor } from './syntax-level.ts';
+import { TextMaker } from './texts.ts';
 
 /** The rare parts of the core, as a module. */
 export const EXTRA = 'mitos:extra';
@@ -39,6 +39,8 @@ export interface ModuleGraphOptions {
   entries?: readonly string[];
   /** Whether modules are sent without comments and white space. @default dependencies only */
   minify?: boolean | MinifyOptions;
+  /** Where is kept what was found out about modules. @default the user's cache directory */
+  cache?: ModuleCache;
 }
 
 /** Said of every module when it is made ready to be sent. */
@@ -64,15 +66,16 @@ export class ModuleGraph {
   readonly #forms = new WeakMap<Source, Form>();
   readonly #admission = new Admission();
   readonly #finder: FunctionFinder;
-  readonly #minify: Required<MinifyOptions>;
-  readonly #reshape: Reshaper = reshapeAlways;
+  readonly #cache: ModuleCache;
+  readonly #texts: TextMaker;
   readonly #editions: Editions;
   #refs = new WeakMap<object, string>();
 
   constructor(options: ModuleGraphOptions = {}) {
     this.#options = options;
-    this.#minify = minifyOptions(options.minify);
-    this.#editions = new Editions((id) => this.#items[id], this.#reshape);
+    this.#cache = options.cache ?? new ModuleCache();
+    this.#texts = new TextMaker(this.#cache, options.minify);
+    this.#editions = new Editions((id) => this.#items[id], this.#texts);
     this.#finder = new FunctionFinder({
       source: (path, loaded) => this.#source(path, loaded),
       file: (source, importer) => this.#file(source.path, importer),
@@ -154,6 +157,11 @@ export class ModuleGraph {
     }
   }
 
+  /** Keeps what was found out for the next run. */
+  flush(): Promise<void> {
+    return this.#cache.flush();
+  }
+
   /** Replaces places in shipped code by the user's own files, lines and columns. */
   mapStack(stack: string): string {
     return mapStackText(stack, (id) => {
@@ -206,7 +214,8 @@ export class ModuleGraph {
     if (!source) {
       const isEntry = (text: string, { isOwn }: Source): boolean =>
         isMainScript(path) || (this.#options.entries ?? []).includes(path) || (isOwn && isProgramText(path, text));
-      source = new Source(path, loaded ?? readSource(path), isEntry);
+      const text = loaded ?? readSource(path);
+      source = new Source(path, text, isEntry, notesOf(this.#cache, path, text));
       this.#sources.set(path, source);
       this.#admission.add(path);
     }
@@ -272,6 +281,17 @@ export class ModuleGraph {
     return form;
   }
 
+  /** The form of a file that is made only where it is looked at: what it was shaped into may be known from an earlier run. */
+  #lazyForm(source: Source): Patched {
+    const form = (): Patched => this.#form(source).patched;
+    return {
+      get code() {
+        return form().code;
+      },
+      toOriginal: (offset) => form().toOriginal(offset),
+    };
+  }
+
   // ---- dependencies -------------------------------------------------------------------------------------------------------------------
 
   /** Where a specifier leads. A module that cannot be had is an answer too. */
@@ -308,7 +328,8 @@ export class ModuleGraph {
   #names(item: Item, seen: Set<Item>): string[] {
     if (seen.has(item) || item.source?.kind !== 'cjs') return [];
     seen.add(item);
-    const { exports, reexports } = commonNames(item.source.code);
+    const { code } = item.source;
+    const { exports, reexports } = item.source.note('names', () => commonNames(code));
     const names = new Set(exports);
     for (const specifier of reexports) {
       const target = this.#resolve(item, specifier, 'require');
@@ -321,13 +342,17 @@ export class ModuleGraph {
     const source = item.source as Source;
     const cache = loadedCommonModules();
     const isLoaded = cache[source.path] !== undefined;
-    return literalRequires(source, isLoaded)
+    const pathOf = (specifier: string): string | undefined => {
+      const found = resolveFrom(source.path, specifier, 'require');
+      return 'path' in found ? found.path : undefined;
+    };
+    // A module that cannot be found is said to be so at once: packages probe for optional ones.
+    const matters = (specifier: string): boolean => !isLoaded && pathOf(specifier) !== undefined;
+    return literalRequires(source, (specifier) => !isBuiltin(specifier), matters)
       .filter(({ specifier, atTop }) => {
-        if (isBuiltin(specifier)) return false;
         if (!isLoaded && atTop) return true;
-        const found = resolveFrom(source.path, specifier, 'require');
-        // A module that cannot be found is said to be so at once: packages probe for optional ones.
-        return 'path' in found ? cache[found.path] !== undefined : isLoaded || atTop;
+        const path = pathOf(specifier);
+        return path === undefined || cache[path] !== undefined;
       })
       .map(({ specifier }) => specifier);
   }
@@ -369,34 +394,21 @@ export class ModuleGraph {
       def.code = source.code;
       def.names = [];
     } else {
-      const form = this.#form(source);
-      item.patched = form.patched;
+      item.patched = this.#lazyForm(source);
       def.kind = source.kind;
-      if (form.isAsync) def.async = true;
-      if (source.kind === 'esm') this.#link(item, def, form.specifiers, []);
+      const { specifiers, isAsync, hasHelpers } = source.note(source.hasHook ? 'links, hooked' : 'links', () =>
+        linksOf(this.#form(source)),
+      );
+      if (isAsync) def.async = true;
+      if (source.kind === 'esm') this.#link(item, def, specifiers, []);
       else {
         this.#link(item, def, [], this.#requires(item));
-        if (form.patched.code.includes(HELPERS_SPECIFIER)) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
+        if (hasHelpers) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
         if (item.wantsNames) def.names = this.#names(item, new Set());
       }
     }
-    if (item.patched) this.#finish(item, def, item.patched);
+    if (item.patched) this.#texts.finish(item, def, item.patched);
     return def;
-  }
-
-  /** The code as it is sent, and which Node understands it. */
-  #finish(item: Item, def: ModuleDef, form: Patched): void {
-    if (this.#minify[item.source?.isOwn ? 'own' : 'dependencies']) {
-      try {
-        item.patched = through(this.#reshape({ kind: def.kind, isAsync: def.async === true, code: form.code }, 'min', [minify]), form);
-        item.plain = form;
-      } catch {
-        // What cannot be minified is sent as it is.
-      }
-    }
-    def.code = (item.patched as Patched).code;
-    const level = levelOf(def.code);
-    if (level) def.level = level;
   }
 
   /** What other modules of ours are made of; all of them make use of the rare parts of the core. */
