@@ -24,6 +24,7 @@ import * as exec from '../services/exec.ts';
 import { adviceForMissingApi } from './api-versions.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
+import type { MinifyOptions } from './minify.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
 import { startTrace, type Trace, type TraceSink } from './trace.ts';
