@@ -19,7 +19,6 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheDirectory } from './cache-directory.ts';
 
 /** Bytes that the cache may take; what was not used for longest goes first. */
 export const MAX_CACHE_BYTES: number = 256 * 1024 * 1024;
@@ -74,7 +73,7 @@ export class ModuleCache {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param directory Where entries are kept; undefined keeps none. */
-  constructor(directory: string | undefined = cacheDirectory('modules')) {
+  constructor(directory: string | undefined) {
     this.#directory = directory;
   }
 

@@ -8,6 +8,7 @@ import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import { type Dep, EDITION, type ModuleDef } from '../core/module-batch.ts';
 import { Admission } from './admission.ts';
 import type { ThrownAt } from './api-versions.ts';
+import { cacheDirectory } from './cache-directory.ts';
 import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
@@ -73,7 +74,7 @@ export class ModuleGraph {
 
   constructor(options: ModuleGraphOptions = {}) {
     this.#options = options;
-    this.#cache = options.cache ?? new ModuleCache();
+    this.#cache = options.cache ?? new ModuleCache(cacheDirectory('modules'));
     this.#texts = new TextMaker(this.#cache, options.minify);
     this.#editions = new Editions((id) => this.#items[id], this.#texts);
     this.#finder = new FunctionFinder({

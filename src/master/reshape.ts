@@ -57,7 +57,7 @@ function wrap(form: Form): string {
 
 /** The code of the module within the text around it. Helpers that a tool has put in front of all come along. */
 function cut(form: Form, text: string): { prefix: string; start: number; end: number; suffix: string } {
-  const outer = /(?:__name\d*\(|\()+\s*function ?\$mitos\$0\(/.exec(text);
+  const outer = /(?:\(|__name\d*\(|\/\* @__PURE__ \*\/|\s)+function ?\$mitos\$0\(/.exec(text);
   const start = text.indexOf('{', text.indexOf(`${INNER}(`)) + 1;
   const end = text.lastIndexOf('}', text.lastIndexOf('}') - 1);
   if (!outer || start <= outer.index || end < start) throw new SyntaxError('the text of the module is not found in what was made of it');
