@@ -9,8 +9,7 @@
  * be explained in lib/matrix-differences.mjs, and every explanation has to be needed: else the exit code is 1.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { differences, explain } from './lib/matrix-differences.mjs';
@@ -32,7 +31,8 @@ if (files.length === 0) {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-const scratch = mkdtempSync(join(tmpdir(), 'matrix-'));
+mkdirSync(at('.build'), { recursive: true });
+const scratch = mkdtempSync(at('.build/matrix-'));
 chmodSync(scratch, 0o755);
 const runs = [];
 try {
@@ -60,7 +60,9 @@ async function runOn({ version, path }, master) {
     NODE_OPTIONS: `--require ${at('scripts/lib/other-node.cjs')}`,
     ...(places.length > 0 ? {} : { PATH: dirname(path) + delimiter + process.env.PATH }),
   };
-  const mount = places.map((place) => `mount --bind '${path}' '${place}' || exit 99;`).join('');
+  // A /tmp of its own too: what other programs do there is none of the tests' business.
+  const own = 'mount -t tmpfs -o mode=1777 none /tmp || exit 99;';
+  const mount = own + places.map((place) => `mount --bind '${path}' '${place}' || exit 99;`).join('');
   const prefix = places.length > 0 ? ['unshare', '--mount', 'sh', '-c', `${mount} exec "$@"`, 'sh'] : [];
   const runner = [master, '--test', `--test-reporter=${at('scripts/lib/matrix-reporter.mjs')}`, '--test-timeout=180000'];
   const startedAt = Date.now();

@@ -1,4 +1,5 @@
 /** A reporter of `node --test` for the matrix: a line of JSON for each test that ended. */
+import { inspect } from 'node:util';
 import { FILE } from './matrix-table.mjs';
 
 export default async function* report(events) {
@@ -17,5 +18,6 @@ function reasonOf(outcome, { skip, todo, details }) {
   if (outcome === 'skipped') return String(skip ?? todo);
   if (outcome === 'passed') return undefined;
   const { error } = details;
-  return String(error?.cause?.stack ?? error?.cause?.message ?? error?.cause ?? error?.message ?? error).slice(0, 4000);
+  const cause = error?.cause ?? error;
+  return (typeof cause?.stack === 'string' ? cause.stack : inspect(cause)).slice(0, 4000);
 }

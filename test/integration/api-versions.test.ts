@@ -7,7 +7,7 @@ import { testWithOracle } from '#src/testing/index.js';
 import { NODE_VERSIONS, needsNodes, nodeBinary } from '../support/nodes.js';
 import { rejection } from './modes-table.js';
 
-const needs = needsNodes('12', '16');
+const needs = needsNodes('12', '20');
 const OLD = NODE_VERSIONS.get('12') ?? '';
 
 /** A test with a context on Node 12. */
@@ -24,6 +24,10 @@ function withOld(name: string, fn: (context: import('mitos').Context, router: Ro
 
 function clone(value: unknown): unknown {
   return structuredClone(value);
+}
+
+function waiting(): unknown {
+  return (Promise as unknown as { withResolvers(): object }).withResolvers();
 }
 
 function last(list: number[]): number | undefined {
@@ -61,11 +65,13 @@ withOld('An error for what a Node has not says which Node has it', async (contex
 });
 
 withOld('The Node that counts is that of the context where it was thrown', async (context, router) => {
-  const middle = await context.local({ node: nodeBinary('16') as string, name: 'middle' });
-  const error = (await rejection(middle.call(clone, {}))) as unknown as CallError;
-  assert.match(String(error.hint), /"structuredClone" is there from Node 17 on, this context runs 16\.20/);
-  const through = (await rejection(router.local({ name: 'new' }).call((inner) => inner.call(clone, {}), middle))) as unknown as CallError;
-  assert.match(String(through.hint), /this context runs 16\.20/);
+  const middle = await context.local({ node: nodeBinary('20') as string, name: 'middle' });
+  assert.deepEqual(await middle.call(clone, {}), {});
+  const error = (await rejection(middle.call(waiting))) as unknown as CallError;
+  assert.match(String(error.hint), /^"Promise\.withResolvers" is there from Node 22 on, this context runs 20\./);
+  const above = router.local({ name: 'above' });
+  const through = (await rejection(above.call((inner) => inner.call(waiting), middle))) as unknown as CallError;
+  assert.match(String(through.hint), /this context runs 20\./);
 });
 
 withOld('A chain fails with the same advice', async (context) => {
