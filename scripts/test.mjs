@@ -30,7 +30,7 @@ if (files.length === 0) {
 }
 
 // Tests keep what they find out about modules to themselves.
-const cache = mkdtempSync(join(tmpdir(), 'mitos-test-cache-'));
+const cache = mkdtempSync(join(tmpdir(), 'test-cache-'));
 process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
 
 const runner = spawn(

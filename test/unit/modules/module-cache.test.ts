@@ -25,7 +25,7 @@ import { API_CODE } from './zoo.ts';
 const FOLDER = join(process.cwd(), 'test/fixtures/raw/editions');
 
 function temporary(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'mitos-cache-'));
+  const directory = mkdtempSync(join(tmpdir(), 'kept-modules-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
