@@ -13,7 +13,7 @@ import { type ErrorCode, mitosError } from './errors.ts';
 import { type Dep, EDITION, type ModuleDef } from './module-batch.ts';
 
 /** What a context asks the master: a specifier as seen from a module, or a module it knows by id only, as this version of Node can read it. */
-export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number; node: string };
+export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number; node?: string };
 
 /** The answer: where the query leads, and the modules of its static closure, dependency first. */
 export interface ModuleAnswer {
@@ -27,10 +27,10 @@ export interface ModuleAnswer {
 export interface ImporterHost {
   /** What `mitos:core` gives. */
   core: object;
-  /** Asks the master. */
-  request(query: ModuleQuery): Promise<ModuleAnswer>;
-  /** Asks the master and blocks this thread until the answer is there. */
-  requestSync(query: ModuleQuery): ModuleAnswer;
+  /** Asks the master where a query leads. The modules of the answer are defined before it is given. */
+  request(query: ModuleQuery): Promise<Dep>;
+  /** The same; blocks this thread until the answer is there. */
+  requestSync(query: ModuleQuery): Dep;
 }
 
 type Kind = 'import' | 'require' | 'resolve';
@@ -188,9 +188,8 @@ export class Importer {
       if (!missing.length) for (const loaded of order) loaded.whole = true;
       return missing[0];
     };
-    const take = ({ modules, target }: ModuleAnswer, wanted?: number): Dep => {
-      define(modules);
-      if (wanted !== undefined && !at(wanted))
+    const take = (target: Dep, wanted: number): Dep => {
+      if (!at(wanted))
         spaceOf(typeof target === 'object' ? target : { code: 'ERR_MITOS_PROTOCOL', message: `Module ${wanted} did not arrive` });
       return target;
     };
@@ -203,8 +202,7 @@ export class Importer {
       const key = keyOf(from, specifier, kind);
       return has(from.links, key) ? from.links[key] : isBuiltin(specifier) ? specifier : undefined;
     };
-    const learn = (from: Loaded, specifier: string, kind: Kind, answer: ModuleAnswer): Dep => {
-      const target = take(answer);
+    const learn = (from: Loaded, specifier: string, kind: Kind, target: Dep): Dep => {
       if (kind !== 'resolve') from.links[keyOf(from, specifier, kind)] = target;
       return target;
     };

@@ -142,13 +142,20 @@ export class ModuleGraph {
     return this.#text(name, text.code).id;
   }
 
+  /** Whether a module has been made ready to be sent. */
+  isServed(id: number): boolean {
+    return typeof id === 'number' && this.#item(id)?.def !== undefined;
+  }
+
   /** Answers a child. Never throws: a refusal is a target with a code and a message. */
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
         const item = typeof query.id === 'number' ? this.#item(query.id) : undefined;
         if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered`);
-        return { target: query.id, modules: this.closureOf(query.id, editionFor(String(query.node))) };
+        // Hops ask for exactly this text, contexts for one that their Node understands.
+        const modules = this.closureOf(query.id, query.node === undefined ? editionOf(query.id) : editionFor(String(query.node)));
+        return { target: modules.at(-1)?.id ?? query.id, modules };
       }
       return this.#answer(query.from, query.specifier, query.kind);
     } catch (error) {

@@ -11,7 +11,7 @@ function assertComplete({ code, stdout }: Ended): void {
   assert.equal(code, 0, stdout);
   for (const text of [...CONTEXTS, ...CALLS]) assert.ok(stdout.includes(text), `${text} is missing in ${stdout}`);
   assert.match(stdout, /What travelled/);
-  assert.match(stdout, /modules {3}4 sent ahead of the calls \([\d.]+ KiB\), 0 had to be asked for/);
+  assert.match(stdout, /modules {3}2 sent ahead of the calls \([\d.]+ KiB\), 0 had to be asked for/);
 }
 
 testWithOracle('the demo shows tree, results and traffic as plain text where there is no terminal', async ({ signal }) => {

@@ -11,7 +11,10 @@ import { mitosError } from '#src/core/errors.js';
 import * as handles from '#src/core/handles.js';
 import { DEFAULT_LIMITS } from '#src/core/limits.js';
 import { LiveValues } from '#src/core/live.js';
+import { unpackModules } from '#src/core/module-batch.js';
+import { cut } from '#src/core/module-pack.js';
 import { fromReason } from '#src/core/reason.js';
+import { relayMessage, toRanges } from '#src/core/relay-message.js';
 import { Router } from '#src/core/router.js';
 import { Stream } from '#src/core/stream.js';
 import { BULK, CONTROL, DEAD, ERROR, FRAGMENT, HEADER, jsonFrame, makeFrame, NORMAL, shorten, writeHeader } from '#src/core/wire.js';
@@ -212,6 +215,30 @@ test('CANCEL and DROP_CHAIN: JSON', () => {
   assertBytes(sent[0], '6d 01 01 00 00000004 00000003 00000003 00000042 00000000 0000001b', text('{"call":65536,"reason":"x"}'));
   from.sendJson(4, handles.DROP_CHAIN, 0, 7);
   assertBytes(sent[1], '6d 01 01 00 00000004 00000003 00000003 0000004a 00000000 00000001', text('7'));
+});
+
+test('LOAD: u8 whether the batch goes on, then its bytes: u32 checksum, u32 size inflated, brotli of u32 length of the table, table, sources', () => {
+  const batch = 'a781bded' + '0000002b' + '0b1580' + `0000001c${text('[[7,2,"file:///a.js",11,{}]]')}${text('exports.a=1')}` + '03';
+  const modules = [{ id: 7, url: 'file:///a.js', kind: 'cjs' as const, code: 'exports.a=1', deps: {} }];
+  assert.deepEqual(unpackModules(Buffer.from(batch, 'hex'), 100), modules);
+  const [load] = cut(Buffer.from(batch, 'hex')) as [Buffer];
+  assertBytes(
+    writeHeader(load, NORMAL, 4, 0, handles.LOAD, 0),
+    '6d 01 01 00 00000004 00000000 00000000 00000043 00000000 00000038',
+    '00',
+    batch,
+  );
+  assert.deepEqual(
+    cut(Buffer.alloc(65536)).map((part) => [part.length - HEADER, part[HEADER]]),
+    [
+      [65536, 1],
+      [2, 0],
+    ],
+  );
+});
+
+test('RELAY: parts as of LOAD; u32 length of the head, the head as JSON, and the batch that came with it', () => {
+  assertBytes(relayMessage({ to: 3, own: toRanges([8, 7]) }, Buffer.from('xy')), '00000014', text('{"to":3,"own":[7,8]}xy'));
 });
 
 test('A fragment: u32 number of the message, u32 length of the whole, then its part', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Importer, type ModuleQuery } from '#src/core/importer.js';
-import { EDITION, type ModuleDef } from '#src/core/module-batch.js';
+import { type Dep, EDITION } from '#src/core/module-batch.js';
 import { ModuleGraph } from '#src/master/module-graph.js';
 import { editionFor, levelOf } from '#src/master/syntax-level.js';
 import { API_CODE, type Loose, overWire } from './zoo.ts';
@@ -21,12 +21,14 @@ const entry = (graph: ModuleGraph, file: string): number =>
 /** A context that gets everything in one edition, though this Node could do without. */
 function contextOf(graph: ModuleGraph): { importer: Importer; queries: ModuleQuery[] } {
   const queries: ModuleQuery[] = [];
-  const requestSync = (query: ModuleQuery): { target: Loose; modules: ModuleDef[] } => {
+  const requestSync = (query: ModuleQuery): Dep => {
     queries.push(query);
     const { target, modules } = graph.answer(query);
-    return { target, modules: overWire(modules) };
+    importer.define(overWire(modules));
+    return target;
   };
-  return { importer: new Importer({ core: {}, request: async (query) => requestSync(query), requestSync }), queries };
+  const importer = new Importer({ core: {}, request: async (query) => requestSync(query), requestSync });
+  return { importer, queries };
 }
 
 const without = (code: string): string => code.replace(/'[^'\n]*'|"[^"\n]*"|`[^`\n]*`/g, "''");

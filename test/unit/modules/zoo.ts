@@ -1,8 +1,8 @@
 /** The fixtures of these tests, and a context in this process: graph, packed batch, importer, as a real one has them with a wire in between. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Importer, type ModuleAnswer, type ModuleQuery } from '#src/core/importer.js';
-import { type ModuleDef, unpackModules } from '#src/core/module-batch.js';
+import { Importer, type ModuleQuery } from '#src/core/importer.js';
+import { type Dep, type ModuleDef, unpackModules } from '#src/core/module-batch.js';
 import { packModules } from '#src/core/module-pack.js';
 import { ModuleGraph, type ModuleGraphOptions } from '#src/master/module-graph.js';
 
@@ -30,10 +30,11 @@ export class FakeContext {
 
   constructor(options: ModuleGraphOptions & { graph?: ModuleGraph } = {}) {
     this.graph = options.graph ?? new ModuleGraph({ apiModule: { code: API_CODE }, ...options });
-    const requestSync = (query: ModuleQuery): ModuleAnswer => {
+    const requestSync = (query: ModuleQuery): Dep => {
       this.queries.push(query);
       const { target, modules } = this.graph.answer(query);
-      return { target, modules: overWire(modules) };
+      this.importer.define(overWire(modules));
+      return target;
     };
     this.importer = new Importer({ core: { name: 'core' }, request: async (query) => requestSync(query), requestSync });
   }
