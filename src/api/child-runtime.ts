@@ -1,4 +1,5 @@
 /** The runtime of a child: what it does not know, it asks the master. */
+import { createAbort } from '../core/abort.ts';
 import { mitosError } from '../core/errors.ts';
 import { ALLOCATE, BUNDLE, GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD, RELAY } from '../core/handles.ts';
 import type { LogData } from '../core/log.ts';
@@ -181,7 +182,7 @@ export class ChildRuntime implements Runtime {
         : {
             caller,
             get signal() {
-              return new AbortController().signal;
+              return createAbort().signal;
             },
           },
       () => fn(...args),

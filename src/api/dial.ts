@@ -1,5 +1,7 @@
 /** TCP connections that another context makes, as streams of this one. */
+
 import { Duplex } from 'stream';
+import { createAbort } from '../core/abort.ts';
 import { Receiver, Sender } from '../core/channel.ts';
 import type { DialFlows, DialOrder, DialOutcome } from '../core/dial-order.ts';
 import { mitosError } from '../core/errors.ts';
@@ -28,7 +30,7 @@ class Dialed extends Duplex {
   readonly #context: Context;
   readonly #target: DialTarget;
   /** Not there on old Nodes, where the far side notices with the next bytes. */
-  readonly #controller: AbortController | undefined = typeof AbortController === 'undefined' ? undefined : new AbortController();
+  readonly #controller: AbortController = createAbort();
   readonly #input: ExecStdin = new ExecStdin();
   readonly #receiver: Receiver<Uint8Array>;
   readonly #output: AsyncIterator<Uint8Array>;
@@ -51,7 +53,7 @@ class Dialed extends Duplex {
     this.#first = undefined;
     const output = new Sender<Uint8Array>(runtime.live.channels, runtime.endpoint.id, this.#receiver.handle);
     const flows: DialFlows = { input: this.#input, output };
-    callService(this.#context, 'mitos:dial#connect', [order, flows], { signal: this.#controller?.signal }).then(
+    callService(this.#context, 'mitos:dial#connect', [order, flows], { signal: this.#controller.signal }).then(
       (outcome) => this.#onOutcome(outcome as DialOutcome),
       (error) => this.destroy(error as Error),
     );
@@ -85,7 +87,7 @@ class Dialed extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#controller?.abort();
+    this.#controller.abort();
     this.#input.destroy();
     this.#receiver.close();
     done(error);

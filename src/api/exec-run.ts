@@ -1,4 +1,5 @@
 /** A program under way: asked for, started, read, ended. */
+import { createAbort } from '../core/abort.ts';
 import { Receiver, Sender } from '../core/channel.ts';
 import type { ExecFlows, ExecOrder, ExecOutcome } from '../core/exec-order.ts';
 import type { CallOptions } from './calls.ts';
@@ -129,8 +130,8 @@ export class ExecRun {
   /** The caller's wish to give up, and, when outputs flow, our own. */
   #callOptions(): CallOptions {
     const { signal, timeoutMs } = this.#request.options;
-    if (!this.#live.size || typeof AbortController === 'undefined') return { signal, timeoutMs };
-    const controller = new AbortController();
+    if (!this.#live.size) return { signal, timeoutMs };
+    const controller = createAbort();
     this.#controller = controller;
     if (signal) {
       const onAbort = (): void => controller.abort(signal.reason);

@@ -1,4 +1,5 @@
 /** Calls of a context to itself. No message is sent and nothing is copied; in all else they are like any other call. */
+import { createAbort } from '../core/abort.ts';
 import { mitosError } from '../core/errors.ts';
 import type { CallRequest } from './calls.ts';
 import type { Context } from './context.ts';
@@ -24,11 +25,11 @@ export function callHere(runtime: Runtime, request: CallRequest, end: CallEnd): 
     fail(signal.reason);
     return;
   }
-  const controller = typeof AbortController === 'undefined' ? undefined : new AbortController();
+  const controller = createAbort();
   let isOver = false;
   const giveUp = (error: unknown): void => {
     isOver = true;
-    if (controller) (controller.abort as (reason: unknown) => void).call(controller, error);
+    controller.abort(error);
     fail(error);
   };
   const onAbort = (): void => giveUp(signal?.reason);
@@ -40,7 +41,7 @@ export function callHere(runtime: Runtime, request: CallRequest, end: CallEnd): 
     if (isOver) return;
     if (typeof found !== 'function') return fail(mitosError('ERR_MITOS_NOT_CALLABLE', `Cannot call "${String(fn)}": it is not a function`));
     try {
-      const value = await runtime.runHere(found as AnyFunction, args, controller?.signal);
+      const value = await runtime.runHere(found as AnyFunction, args, controller.signal);
       end.resolve(isGenerator(value) ? overlap(value) : value);
     } catch (cause) {
       if (chain && !chain.failure) chain.failure = { error: cause };

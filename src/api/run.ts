@@ -1,4 +1,5 @@
 /** Work done for many, side by side, with every result kept. */
+import { createAbort } from '../core/abort.ts';
 import { systemClock } from '../core/clock.ts';
 import { mitosError } from '../core/errors.ts';
 import type { CallOptions } from './calls.ts';
@@ -75,8 +76,7 @@ export class Run<M, R> implements AsyncIterable<R> {
   async #runOne(member: M): Promise<R> {
     const { timeoutMs } = this.#options;
     const scope: CallOptions = timeoutMs === undefined ? {} : { timeoutMs };
-    if (typeof AbortController === 'undefined') return this.#work(member, scope);
-    const controller = new AbortController();
+    const controller = createAbort();
     if (this.#givenUp) controller.abort(this.#givenUp.reason);
     this.#running.add(controller);
     try {

@@ -1,5 +1,6 @@
 /** Where am I, who called me, and should I stop: `self()`. */
 import { AsyncLocalStorage } from 'async_hooks';
+import { createAbort } from '../core/abort.ts';
 import type { Context } from './context.ts';
 import type { RouterBase } from './router-base.ts';
 
@@ -30,7 +31,7 @@ interface Frame {
 }
 
 const storage: AsyncLocalStorage<Frame> = new AsyncLocalStorage();
-/** Made when first asked for: old versions of Node have none. */
+/** Made when first asked for. */
 let never: AbortController | undefined;
 let source: SelfSource | undefined;
 
@@ -61,7 +62,7 @@ export function self(): Self {
     caller: frame ? callerOf(frame.caller) : null,
     get signal(): AbortSignal {
       if (frame) return frame.signal;
-      never = never || new AbortController();
+      never = never || createAbort();
       return never.signal;
     },
   };

@@ -1,4 +1,5 @@
 /** Calls of functions of the library itself: services, which are sent on their first use. */
+import { createAbort } from '../core/abort.ts';
 import { mitosError } from '../core/errors.ts';
 import type { CallOptions } from './calls.ts';
 import type { Context } from './context.ts';
@@ -19,7 +20,7 @@ export function callService(context: Context, service: string, args: unknown[], 
 function callHere(context: Context, run: AnyFunction, args: unknown[], { signal, timeoutMs }: CallOptions): Promise<unknown> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const controller = new AbortController();
+    const controller = createAbort();
     const giveUp = (error: unknown): void => {
       controller.abort(error);
       reject(error);

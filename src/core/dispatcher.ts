@@ -12,6 +12,7 @@ import type { Endpoint } from './endpoint.ts';
 import { mitosError } from './errors.ts';
 import { CALL, CANCEL, DROP_CHAIN } from './handles.ts';
 import type { LiveValues } from './live.ts';
+import { rare } from './rare.ts';
 import { authOf, type ContextId, DEAD, ERROR, HEADER, jsonOf, NORMAL, replyToOf, srcOf } from './wire.ts';
 
 /** One running call, seen from inside. */
@@ -35,7 +36,7 @@ export class Invocation {
   /** Aborts when the caller gives up or the context is shut down. Made when first asked for. */
   get signal(): AbortSignal {
     if (!this.#controller) {
-      this.#controller = new AbortController();
+      this.#controller = rare().createAbort();
       if (this.isAborted) this.abort(this.reason);
     }
     return this.#controller.signal;
@@ -46,7 +47,7 @@ export class Invocation {
     this.isAborted = true;
     this.reason = reason;
     this.onAbort();
-    if (this.#controller) (this.#controller.abort as (reason?: unknown) => void).call(this.#controller, reason);
+    if (this.#controller) this.#controller.abort(reason);
   }
 }
 

@@ -1,4 +1,5 @@
 /** How each kind of live value crosses: see `live.ts`. */
+import { createAbort } from './abort.ts';
 import { Receiver, Sender } from './channel.ts';
 import { mitosError } from './errors.ts';
 import { FIRST_CHANNEL, OPEN } from './handles.ts';
@@ -117,11 +118,11 @@ function watch(live: LiveValues, signal: AbortSignal, dst: ContextId): number {
 function signal(live: LiveValues, src: ContextId, handle: number): AbortSignal {
   const { endpoint } = live;
   if (endpoint.has(handle)) throw mitosError('ERR_MITOS_PROTOCOL', `Mailbox ${handle} is in use`);
-  const controller = new AbortController();
+  const controller = createAbort();
   endpoint.on(handle, (message) => {
     if (srcOf(message) !== src) return;
     endpoint.off(handle);
-    (controller.abort as (reason?: unknown) => void).call(controller, live.decode(message));
+    controller.abort(live.decode(message));
   });
   if (live.disposers) live.disposers.push(() => endpoint.off(handle));
   return controller.signal;

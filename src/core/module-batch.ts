@@ -1,7 +1,7 @@
 /**
  * Modules on the wire. A batch is one compressed stream, so that sources share a dictionary and metadata costs next to nothing:
  * u32 checksum of the rest, u32 inflated size, then brotli of: u32 length of the JSON table, the table, all sources joined. A row of the table is
- * `[id, kind, url, characters, deps, names?]`, where kind = index in KINDS * 2 + (has top-level await).
+ * `[id, kind, url, characters, deps, names?]`, where kind = index in KINDS * 2 + (has top-level await) + 8 * level.
  *
  * It travels in parts that fit into frames: u8 1 when it goes on in the next of the same source, else 0; then bytes.
  */
@@ -10,10 +10,16 @@ import { type ErrorCode, mitosError } from './errors.ts';
 import { type ContextId, HEADER, srcOf } from './wire.ts';
 
 /** Where an import leads: a module id, a builtin (`node:fs`, `mitos:core`), or the reason why it cannot be had. */
-export type Dep = number | string | { code: string; message: string };
+export type Dep = number | string | { code: string; message: string; hint?: string };
 
 /** How a module's code is evaluated; `inline` is one expression evaluated in the scope of module `deps['']`. */
 export type ModuleKind = 'esm' | 'cjs' | 'json' | 'inline';
+
+/**
+ * Editions of a module are texts of it for different versions of Node. They are one module: its number is `id % EDITION`, and a context has one
+ * instance of it. Those for older Nodes have ids above, in steps of this.
+ */
+export const EDITION = 1048576;
 
 /** One module, ready to be evaluated by an {@link Importer}. */
 export interface ModuleDef {
@@ -31,6 +37,8 @@ export interface ModuleDef {
   async?: boolean;
   /** CommonJS: the names an ES module may import, where known. */
   names?: readonly string[];
+  /** The first major version of Node that is sure to understand the code; none if 12.22 does. */
+  level?: number;
 }
 
 /** Module kinds by their number on the wire. */
@@ -90,9 +98,10 @@ export function unpackModules(data: Buffer, maxBytes: number): ModuleDef[] {
     let at = 0;
     return (JSON.parse(plain.toString('utf8', 4, end)) as Row[]).map((row) => {
       const [id, kind, url, length, deps, names] = row;
-      const def: ModuleDef = { id, url, kind: KINDS[kind >> 1] as ModuleKind, code: sources.slice(at, (at += length)), deps };
+      const def: ModuleDef = { id, url, kind: KINDS[(kind >> 1) & 3] as ModuleKind, code: sources.slice(at, (at += length)), deps };
       if (kind & 1) def.async = true;
       if (names) def.names = names;
+      if (kind > 7) def.level = kind >> 3;
       return def;
     });
   } catch (error) {

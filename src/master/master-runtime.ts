@@ -11,7 +11,7 @@ import { systemClock } from '../core/clock.ts';
 import type { ChildConfig } from '../core/config.ts';
 import { describe } from '../core/describe.ts';
 import { Endpoint } from '../core/endpoint.ts';
-import { ChannelError, mitosError } from '../core/errors.ts';
+import { ChannelError, MitosError, mitosError } from '../core/errors.ts';
 import { BUNDLE, CALL, LOG, STATS } from '../core/handles.ts';
 import type { Hop } from '../core/hop.ts';
 import { LiveValues } from '../core/live.ts';
@@ -22,9 +22,11 @@ import { CONTROL, type ContextId, HEADER, jsonOf, type Message, srcOf } from '..
 import { API, DIAL, EXEC, EXTRA, FILES } from '../generated/bundles.ts';
 import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
+import { adviceForMissingApi } from './api-versions.ts';
 import type { Debuggers } from './debuggers.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
+import type { MinifyOptions } from './minify.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
 import { ResourceResponder } from './resource-responder.ts';
 import { FILES as FILES_MODULE } from './resources.ts';
@@ -36,6 +38,7 @@ export interface MasterOptions {
   config: ChildConfig;
   isThreaded: boolean;
   trace: string | TraceSink | undefined;
+  minify: boolean | MinifyOptions | undefined;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
   emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
@@ -86,11 +89,16 @@ export class MasterRuntime implements Runtime {
       [EXTRA_MODULE]: { code: EXTRA },
       [FILES_MODULE]: { code: FILES },
     };
-    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules });
+    this.graph = new ModuleGraph({
+      apiModule: { code: API },
+      textModules,
+      ...(options.minify === undefined ? {} : { minify: options.minify }),
+    });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES, (dst) => this.#firstHopOf(dst));
     this.resources = new ResourceResponder(this.endpoint, this.graph, this.responder);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
+    this.responder.nodeOf = (id) => this.registry.get(id)?.facts?.node;
     this.self = this.registry.obtain(0, config.name, null, 'master');
     this.self.markConnected(describe());
     this.registry.onChange = (event, context) => options.emit(event, context);
@@ -174,6 +182,19 @@ export class MasterRuntime implements Runtime {
     return this.graph.mapStack(stack).replace(/\n[ \t]+at [^\n]*\bmitos:[^\s()]*:\d+:\d+\)?(?=\n|$)/g, '');
   }
 
+  adviceFor(target: Context, error: unknown): string | undefined {
+    // An error that a context had from one further down is told by that one.
+    let at: Context | undefined = target;
+    let inner = error;
+    while (MitosError.is(inner) && inner.code === 'ERR_MITOS_CALL' && inner.cause !== undefined) {
+      const name = /--- in "(.*)" ---/.exec(inner.stack ?? '')?.[1];
+      at = this.registry.all().find((context) => context.name === name);
+      inner = inner.cause;
+    }
+    if (!at?.facts || !(inner instanceof Error)) return undefined;
+    return adviceForMissingApi(inner, at.facts.node, this.graph.thrownAt(inner.stack ?? ''));
+  }
+
   async inspect(context: Context, options: InspectOptions): Promise<InspectServer> {
     this.#debuggers ??= import('./debuggers.ts').then(
       ({ Debuggers }) =>
@@ -249,7 +270,7 @@ export class MasterRuntime implements Runtime {
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);
-    await this.#hop.close();
+    await Promise.all([this.#hop.close(), this.graph.flush()]);
     this.#trace?.close();
   }
 

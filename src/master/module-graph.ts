@@ -6,24 +6,31 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
-import type { Dep, ModuleDef } from '../core/module-batch.ts';
+import { type Dep, EDITION, type ModuleDef } from '../core/module-batch.ts';
 import { addonRefusal, addonText } from './addon-text.ts';
 import { Admission, isModulePath } from './admission.ts';
+import type { ThrownAt } from './api-versions.ts';
+import { cacheDirectory } from './cache-directory.ts';
+import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
-import { cjsForm, esmForm, type Form } from './module-form.ts';
+import type { MinifyOptions } from './minify.ts';
+import { ModuleCache } from './module-cache.ts';
+import { cjsForm, esmForm, type Form, facadeForm, linksOf } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
-import { commonNames, literalRequires } from './require-scan.ts';
-import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
+import type { Patched } from './patch.ts';
+import { commonNames, requiresOf } from './require-scan.ts';
+import { isBuiltin, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { refusePath } from './resource-rules.ts';
 import { usesFiles } from './resource-uses.ts';
 import { FILES, Resources } from './resources.ts';
-import { ascii, key, Namespaces } from './rewrite.ts';
 import { Slices } from './slices.ts';
-import { readSource, Source } from './source.ts';
-import { mapStackText, sourceMapOf } from './stack-map.ts';
+import { notesOf, readSource, Source } from './source.ts';
+import { firstPlace, mapStackText, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
+import { editionFor } from './syntax-level.ts';
+import { TextMaker } from './texts.ts';
 
 /** The rare parts of the core, as a module. */
 export const EXTRA = 'mitos:extra';
@@ -36,6 +43,10 @@ export interface ModuleGraphOptions {
   textModules?: Readonly<Record<string, { code: string }>>;
   /** Further main scripts, by path: never evaluated on a target. */
   entries?: readonly string[];
+  /** Whether modules are sent without comments and white space. @default dependencies only */
+  minify?: boolean | MinifyOptions;
+  /** Where is kept what was found out about modules. @default the user's cache directory */
+  cache?: ModuleCache;
 }
 
 /** Said of every module when it is made ready to be sent. */
@@ -63,10 +74,16 @@ export class ModuleGraph {
   readonly #forms = new WeakMap<Source, Form>();
   readonly #admission = new Admission();
   readonly #finder: FunctionFinder;
+  readonly #cache: ModuleCache;
+  readonly #texts: TextMaker;
+  readonly #editions: Editions;
   #refs = new WeakMap<object, string>();
 
   constructor(options: ModuleGraphOptions = {}) {
     this.#options = options;
+    this.#cache = options.cache ?? new ModuleCache(cacheDirectory('modules'));
+    this.#texts = new TextMaker(this.#cache, options.minify);
+    this.#editions = new Editions((id) => this.#items[id], this.#texts);
     this.#finder = new FunctionFinder({
       source: (path, loaded) => this.#source(path, loaded),
       file: (source, importer) => this.#file(source.path, importer),
@@ -94,7 +111,7 @@ export class ModuleGraph {
 
   /** The reference of a function that a child found in code which it had been sent: `line` and `column` (from 0) as its V8 gives them. */
   identifyAt(moduleId: number, line: number, column: number, text: string): string {
-    const item = this.#items[moduleId];
+    const item = this.#item(moduleId);
     if (!item) throw new ModuleError('ERR_MITOS_NOT_CALLABLE', `Cannot call a function of module ${moduleId}: there is no such module`);
     this.#def(item);
     return this.#finder.identifyAt(item, line, column, text);
@@ -113,13 +130,16 @@ export class ModuleGraph {
     return target;
   }
 
-  /** The modules that a reference or module needs statically, dependency first, itself last. The same array for the same module. */
-  closureOf(refOrId: string | number): ModuleDef[] {
+  /**
+   * The modules that a reference or module needs statically, dependency first, itself last; in an edition, if one is given. The same array for
+   * the same module. Throws `ERR_MITOS_MODULE_SYNTAX` if there is no such edition of it.
+   */
+  closureOf(refOrId: string | number, edition?: number): ModuleDef[] {
     const id = typeof refOrId === 'number' ? refOrId : /^\d+#/.test(refOrId) ? Number.parseInt(refOrId, 10) : -1;
-    const item = this.#items[id];
+    const item = this.#items[id % EDITION];
     if (!item) return [];
     item.closure ??= this.#collect(item);
-    return item.closure as ModuleDef[];
+    return edition === undefined ? (item.closure as ModuleDef[]) : this.#editions.closure(item.closure, edition);
   }
 
   /** The id of a module of ours: `mitos:api`, or one of the text modules. */
@@ -131,42 +151,55 @@ export class ModuleGraph {
 
   /** Whether a module has been made ready to be sent. */
   isServed(id: number): boolean {
-    return typeof id === 'number' && this.#items[id]?.def !== undefined;
+    return typeof id === 'number' && this.#item(id)?.def !== undefined;
   }
 
   /** Answers a child. Never throws: a refusal is a target with a code and a message. */
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
-        const item = typeof query.id === 'number' ? this.#items[query.id] : undefined;
+        const item = typeof query.id === 'number' ? this.#item(query.id) : undefined;
         if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered`);
-        return { target: query.id, modules: this.closureOf(query.id) };
+        // Hops ask for exactly this text, contexts for one that their Node understands.
+        const modules = this.closureOf(query.id, query.node === undefined ? editionOf(query.id) : editionFor(String(query.node)));
+        return { target: modules.at(-1)?.id ?? query.id, modules };
       }
       if (query.from < 0) return this.#moduleAt(query.from, query.specifier);
       return this.#answer(query.from, query.specifier, query.kind);
     } catch (error) {
       return MitosError.is(error)
-        ? refusal(error.code, error.message)
+        ? refusal(error.code, error.message, error.hint)
         : refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve a module: ${(error as Error).message}`);
     }
+  }
+
+  /** Keeps what was found out for the next run. */
+  flush(): Promise<void> {
+    return this.#cache.flush();
   }
 
   /** Replaces places in shipped code by the user's own files, lines and columns. */
   mapStack(stack: string): string {
     return mapStackText(stack, (id) => {
-      const item = this.#items[id];
+      const item = this.#item(id);
       return item?.def ? item : undefined;
     });
   }
 
+  /** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
+  thrownAt(stack: string): ThrownAt | undefined {
+    return firstPlace(stack, (id) => this.#item(id));
+  }
+
   /** The source map of a module that was shipped, for debuggers. */
   sourceMap(id: number): string | undefined {
-    const item = this.#items[id];
+    const item = this.#item(id);
     return item?.def && sourceMapOf(item);
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
-    const item = typeof from === 'number' ? this.#items[from] : undefined;
+    const item = typeof from === 'number' ? this.#item(from) : undefined;
+    const edition = editionOf(Number(from));
     const path = item?.source?.path;
     const shown = JSON.stringify(String(specifier).slice(0, 200));
     // The rare parts of the core are asked for by the core itself, which is no module.
@@ -174,7 +207,7 @@ export class ModuleGraph {
     const text = isOurs ? this.#options.textModules?.[specifier] : undefined;
     if (text) {
       const { id } = this.#text(specifier, text.code);
-      return { target: id, modules: this.closureOf(id) };
+      return { target: id, modules: this.closureOf(id, edition) };
     }
     if (!item || path === undefined || !item.def)
       return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: the asking module was never served`);
@@ -187,7 +220,7 @@ export class ModuleGraph {
     const target = this.#resolve(item, specifier, isImport ? 'import' : 'require', true);
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
-    return { target, modules: this.closureOf(target) };
+    return { target, modules: this.closureOf(target, edition) };
   }
 
   /** Where a context that wants to know only that finds a file which is no module. */
@@ -238,11 +271,17 @@ export class ModuleGraph {
     if (!source) {
       const isEntry = (text: string, { isOwn }: Source): boolean =>
         isMainScript(path) || (this.#options.entries ?? []).includes(path) || (isOwn && isProgramText(path, text));
-      source = new Source(path, loaded ?? readSource(path), isEntry);
+      const text = loaded ?? readSource(path);
+      source = new Source(path, text, isEntry, notesOf(this.#cache, path, text));
       this.#sources.set(path, source);
       this.#admission.add(path);
     }
     return source;
+  }
+
+  /** What an id stands for, of whichever edition. */
+  #item(id: number): Item | undefined {
+    return id < EDITION ? this.#items[id] : (this.#editions.item(id) ?? this.#items[id % EDITION]);
   }
 
   #add(item: Omit<Item, 'id' | 'wantsNames'>): Item {
@@ -299,6 +338,17 @@ export class ModuleGraph {
     return form;
   }
 
+  /** The form of a file that is made only where it is looked at: what it was shaped into may be known from an earlier run. */
+  #lazyForm(source: Source): Patched {
+    const form = (): Patched => this.#form(source).patched;
+    return {
+      get code() {
+        return form().code;
+      },
+      toOriginal: (offset) => form().toOriginal(offset),
+    };
+  }
+
   // ---- dependencies -------------------------------------------------------------------------------------------------------------------
 
   /** Where a specifier leads. A module that cannot be had is an answer too. */
@@ -345,28 +395,14 @@ export class ModuleGraph {
   #names(item: Item, seen: Set<Item>): string[] {
     if (seen.has(item) || item.source?.kind !== 'cjs') return [];
     seen.add(item);
-    const { exports, reexports } = commonNames(item.source.code);
+    const { code } = item.source;
+    const { exports, reexports } = item.source.note('names', () => commonNames(code));
     const names = new Set(exports);
     for (const specifier of reexports) {
       const target = this.#resolve(item, specifier, 'require');
       if (typeof target === 'number') for (const name of this.#names(this.#items[target] as Item, seen)) names.add(name);
     }
     return [...names];
-  }
-
-  #requires(item: Item): string[] {
-    const source = item.source as Source;
-    const cache = loadedCommonModules();
-    const isLoaded = cache[source.path] !== undefined;
-    return literalRequires(source, isLoaded)
-      .filter(({ specifier, atTop }) => {
-        if (isBuiltin(specifier)) return false;
-        if (!isLoaded && atTop) return true;
-        const found = resolveFrom(source.path, specifier, 'require');
-        // A module that cannot be found is said to be so at once: packages probe for optional ones.
-        return 'path' in found ? cache[found.path] !== undefined : isLoaded || atTop;
-      })
-      .map(({ specifier }) => specifier);
   }
 
   // ---- definitions --------------------------------------------------------------------------------------------------------------------
@@ -385,7 +421,12 @@ export class ModuleGraph {
     if (text) return { id, url: text.url, kind: 'cjs', code: text.code, deps: text.deps ?? this.#textDeps(text.url) };
     if (!source) throw new ModuleError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot serve module ${id}: it has no source`);
     const def: ModuleDef = { id, url: source.url, kind: 'esm', code: '', deps: {} };
-    if (item.form === 'facade') return this.#facade(item, def);
+    if (item.form === 'facade') {
+      const { code, specifiers } = facadeForm(this.#slicesOf(source).exports());
+      def.code = code;
+      this.#link(item, def, specifiers, []);
+      return def;
+    }
     if (item.form === 'inline') {
       def.kind = 'inline';
       def.deps[''] = (item.parent as Item).id;
@@ -401,18 +442,20 @@ export class ModuleGraph {
       def.code = source.code;
       def.names = [];
     } else {
-      const form = this.#form(source);
-      item.patched = form.patched;
+      item.patched = this.#lazyForm(source);
       def.kind = source.kind;
-      if (form.isAsync) def.async = true;
-      if (source.kind === 'esm') this.#link(item, def, form.specifiers, []);
+      const { specifiers, isAsync, hasHelpers } = source.note(source.hasHook ? 'links, hooked' : 'links', () =>
+        linksOf(this.#form(source)),
+      );
+      if (isAsync) def.async = true;
+      if (source.kind === 'esm') this.#link(item, def, specifiers, []);
       else {
-        this.#link(item, def, [], this.#requires(item));
-        if (form.patched.code.includes(HELPERS_SPECIFIER)) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
+        this.#link(item, def, [], requiresOf(source));
+        if (hasHelpers) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
         if (item.wantsNames) def.names = this.#names(item, new Set());
       }
     }
-    if (item.patched) def.code = item.patched.code;
+    if (item.patched) this.#texts.finish(item, def, item.patched);
     // Not for the code, but for what it reads: evaluated as soon as it is there.
     if (item.form !== 'inline' && source.kind !== 'json' && this.#options.textModules?.[FILES] && usesFiles(source.code))
       def.deps[FILES] = this.#filesOf(source.path, source);
@@ -455,22 +498,6 @@ export class ModuleGraph {
     }
   }
 
-  /** The exports of a main script, each from the slice that declares it. */
-  #facade(item: Item, def: ModuleDef): ModuleDef {
-    const source = item.source as Source;
-    const namespaces = new Namespaces('');
-    const aliases: string[] = [];
-    const getters: string[] = [];
-    for (const { name, specifier, from } of this.#slicesOf(source).exports()) {
-      const namespace = namespaces.of(specifier);
-      if (from === '*') getters.push(`${key(name)}:()=>${namespace}`);
-      else aliases.push(`${key(name)}:[${ascii(specifier)},${ascii(from)}]`);
-    }
-    def.code = `"use strict";${namespaces.declare()}$mitos.e({${getters.join()}},{${aliases.join()}});yield;`;
-    this.#link(item, def, namespaces.specifiers, []);
-    return def;
-  }
-
   /** Depth first, without recursion: chains of imports may be long. */
   #collect(root: Item): ModuleDef[] {
     const seen = new Set<Item>([root]);
@@ -499,6 +526,6 @@ export class ModuleGraph {
   }
 }
 
-function refusal(code: string, message: string): ModuleAnswer {
-  return { target: { code, message }, modules: [] };
+function refusal(code: string, message: string, hint?: string): ModuleAnswer {
+  return { target: hint === undefined ? { code, message } : { code, message, hint }, modules: [] };
 }

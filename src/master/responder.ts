@@ -11,7 +11,9 @@ import { type Batch, packBatches } from '../core/module-pack.ts';
 import { holds, type IdSet } from '../core/route-table.ts';
 import { type ContextId, HEADER, jsonOf, MAX_FRAME_DATA, type Message, replyToOf, sizeOf, srcOf } from '../core/wire.ts';
 import { type Find, RelayLink } from '../parent/relay-link.ts';
+import { editionOf } from './editions.ts';
 import { EXTRA, type ModuleGraph } from './module-graph.ts';
+import { editionFor } from './syntax-level.ts';
 
 /** What has been sent. */
 export interface ResponderStats {
@@ -37,6 +39,8 @@ interface Sent {
   refs: Set<string>;
   hasExtra: boolean;
   questions: number;
+  /** The version of Node there, once it has asked for modules that its Node understands. */
+  node?: string;
 }
 
 /** Questions about modules that one context may ask: a program needs some hundreds, and each may make the master look at the disk. */
@@ -53,6 +57,8 @@ export class Responder {
   readonly stats: ResponderStats = { modules: 0, moduleBytes: 0, requests: 0 };
   /** Told of every module that is sent. */
   onModule: (module: SentModule) => void = () => {};
+  /** The version of Node of a context, once that is known. */
+  nodeOf: (id: ContextId) => string | undefined = () => undefined;
   readonly #endpoint: Endpoint;
   readonly #graph: ModuleGraph;
   readonly #bundles: ReadonlyMap<string, Buffer>;
@@ -82,7 +88,8 @@ export class Responder {
     const sent = this.#sentTo(dst);
     const closure: ModuleDef[] = [];
     if (!sent.hasExtra && message && needsExtra(message)) closure.push(...this.#extra(sent));
-    if (!sent.refs.has(ref)) closure.push(...this.#graph.closureOf(ref));
+    const node = sent.node ?? this.nodeOf(dst);
+    if (!sent.refs.has(ref)) closure.push(...this.#graph.closureOf(ref, node === undefined ? undefined : editionFor(node)));
     else if (!closure.length) return;
     sent.refs.add(ref);
     this.#pass(dst, closure);
@@ -174,9 +181,11 @@ export class Responder {
     }
     // That the rare parts of the core are needed says nothing of the program.
     if (!('specifier' in query) || query.specifier !== EXTRA) this.stats.requests++;
+    // A hop asks for those behind it.
+    if ('node' in query && replyToOf(message) !== RELAY) this.#sentTo(srcOf(message)).node = String(query.node);
     const { target, modules } = this.#graph.answer(query);
     // Who asks for a module by its id has not got it, whatever was sent, or cannot read it and gets another edition.
-    if ('id' in query) for (const id of [query.id, Number(target)]) this.#lost(srcOf(message), id);
+    if ('id' in query) for (const id of [query.id, Number(target), Number(modules.at(-1)?.id)]) this.#lost(srcOf(message), id);
     if (replyToOf(message) === RELAY) this.#answerHop(message, query, target, modules);
     else this.#answer(message, target, modules);
   }
@@ -201,7 +210,7 @@ export class Responder {
     const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
     try {
       const ref = this.#graph.identifyAt(Number(module), Number(line), Number(column), String(text));
-      this.#answer(message, ref, this.#graph.closureOf(ref));
+      this.#answer(message, ref, this.#graph.closureOf(ref, editionOf(Number(module))));
     } catch (error) {
       this.#endpoint.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_NOT_CALLABLE', String(error)));
     }

@@ -118,8 +118,8 @@ withRouter('errors thrown in a context of a library keep their code and own data
   const context = await router.local();
   const error = await rejection(
     context.call(async () => {
-      const { readFile } = await import('node:fs/promises');
-      return readFile('/nonexistent/file', 'utf8');
+      const { promises } = await import('node:fs');
+      return promises.readFile('/nonexistent/file', 'utf8');
     }),
   );
   const cause = error.cause as NodeJS.ErrnoException;

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { cacheDirectory } from '#src/master/cache-directory.js';
 
 function temporary(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'mitos-cache-'));
+  const directory = mkdtempSync(join(tmpdir(), 'cache-directory-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
