@@ -11,15 +11,28 @@ export type Remote<M> = {
 
 /** @internal Makes a {@link Remote}. */
 export async function remoteModule<M>(operations: ContextOperations, specifier: string, from: string): Promise<Remote<M>> {
-  const id = await operations.runtime.resolveModule(specifier, from);
+  const { runtime } = operations;
+  const id = await runtime.resolveModule(specifier, from);
   const functions = new Map<string, AnyFunction>();
   return new Proxy(Object.create(null) as object, {
     get: (_target, name) => {
       if (typeof name !== 'string' || name === 'then') return undefined;
       let fn = functions.get(name);
-      if (!fn) functions.set(name, (fn = (...args) => operations.callWith({}, `${id}#${name}`, args)));
+      if (!fn) {
+        const ref = `${id}#${name}`;
+        functions.set(name, (fn = (...args) => callNow(operations, ref, args)));
+      }
       return fn;
     },
     has: (_target, name) => typeof name === 'string' && name !== 'then',
   }) as Remote<M>;
+}
+
+function callNow(operations: ContextOperations, ref: string, args: readonly unknown[]): Promise<unknown> {
+  const { runtime } = operations;
+  try {
+    return operations.callWith({}, runtime.refresh ? runtime.refresh(ref) : ref, args);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

@@ -32,6 +32,7 @@ export interface MasterOptions {
   config: ChildConfig;
   isThreaded: boolean;
   trace: string | TraceSink | undefined;
+  reload: boolean;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
   emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
@@ -75,7 +76,7 @@ export class MasterRuntime implements Runtime {
     });
     this.live = new LiveValues(this.endpoint);
     const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA } };
-    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules });
+    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules, reload: options.reload });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
@@ -100,6 +101,10 @@ export class MasterRuntime implements Runtime {
 
   resolveModule(specifier: string, from: string): number | string {
     return this.graph.addEntry(specifier, from);
+  }
+
+  refresh(ref: string): string {
+    return this.graph.refresh(ref);
   }
 
   serviceModule(name: string): number {

@@ -13,10 +13,11 @@ import { inlineForm } from './inline-form.ts';
 import { cjsForm, esmForm, type Form } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import { commonNames, literalRequires } from './require-scan.ts';
+import { Versions } from './reload.ts';
 import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { ascii, key, Namespaces } from './rewrite.ts';
 import { Slices } from './slices.ts';
-import { readSource, Source } from './source.ts';
+import { Source } from './source.ts';
 import { mapStackText } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 
@@ -31,6 +32,8 @@ export interface ModuleGraphOptions {
   textModules?: Readonly<Record<string, { code: string }>>;
   /** Further main scripts, by path: never evaluated on a target. */
   entries?: readonly string[];
+  /** Whether files that change while the program runs are sent anew. @default false */
+  reload?: boolean;
 }
 
 /** Said of every module when it is made ready to be sent. */
@@ -56,11 +59,28 @@ export class ModuleGraph {
   readonly #forms = new WeakMap<Source, Form>();
   readonly #admission = new Admission();
   readonly #finder: FunctionFinder;
+  readonly #versions: Versions;
   #refs = new WeakMap<object, string>();
+  /** Files of modules that were imported by name, by their first ids. */
+  readonly #entries = new Map<number, string>();
+  /** A module that has been replaced, while what it asks for is looked up: among the modules of its own time. */
+  #asker: Item | undefined;
 
   constructor(options: ModuleGraphOptions = {}) {
     this.#options = options;
+    this.#versions = new Versions(
+      {
+        items: this.#items,
+        closure: (ref) => this.#itemsOf(ref),
+        forget: (items, paths) => this.#forget(items, paths),
+        drop: (ids) => {
+          for (const id of ids) delete this.#items[id];
+        },
+      },
+      options.reload === true,
+    );
     this.#finder = new FunctionFinder({
+      isReloading: options.reload === true,
       source: (path, loaded) => this.#source(path, loaded),
       file: (source, importer) => this.#file(source.path, importer),
       group: (source, index, importer) => this.#part(source, `#${index}`, { form: 'group', group: index }, importer),
@@ -78,11 +98,24 @@ export class ModuleGraph {
    */
   identify(fn: (...args: never[]) => unknown): string {
     let ref = typeof fn === 'function' ? this.#refs.get(fn) : undefined;
-    if (ref === undefined) {
-      ref = this.#finder.identify(fn);
+    if (ref === undefined || (this.#versions.isDue(ref) && this.#versions.refresh(ref))) {
+      ref = this.#versions.settle(
+        () => this.#finder.identify(fn),
+        (found) => found,
+      );
       this.#refs.set(fn, ref);
     }
     return ref;
+  }
+
+  /** With `reload`: the same reference in the newest form of its module. Throws what {@link addEntry} throws. */
+  refresh(ref: string): string {
+    const [id = '', name = ''] = ref.split(/#(.*)/s);
+    const path = this.#entries.get(Number(id));
+    if (path === undefined || !this.#versions.isReloading) return ref;
+    const item = this.#files.get(path);
+    const isFresh = item?.closure && !(this.#versions.isDue(item.id) && this.#versions.refresh(item.id));
+    return `${isFresh ? item.id : this.#versions.settle(() => this.#file(path).id, Number)}#${name}`;
   }
 
   /** The reference of a function that a child found in code which it had been sent: `line` and `column` (from 0) as its V8 gives them. */
@@ -90,7 +123,11 @@ export class ModuleGraph {
     const item = this.#items[moduleId];
     if (!item) throw new ModuleError('ERR_MITOS_NOT_CALLABLE', `Cannot call a function of module ${moduleId}: there is no such module`);
     this.#def(item);
-    return this.#finder.identifyAt(item, line, column, text);
+    return this.#asIn(item, () => {
+      const ref = this.#finder.identifyAt(item, line, column, text);
+      this.closureOf(ref);
+      return ref;
+    });
   }
 
   /** The module that a specifier means, as seen from a file: for `context.import()`. */
@@ -100,9 +137,12 @@ export class ModuleGraph {
     // Only a place to resolve from: the file itself is neither read nor sent.
     const importer: Item = { id: 0, form: 'file', source: { path, kind: 'esm' } as Source, wantsNames: false };
     this.#admission.add(path);
-    const target = this.#resolve(importer, text, 'import');
+    const target = this.#versions.settle(
+      () => this.#resolve(importer, text, 'import'),
+      (found) => (typeof found === 'number' ? found : undefined),
+    );
     if (typeof target === 'object') throw new ModuleError(target.code as 'ERR_MITOS_MODULE_NOT_FOUND', target.message);
-    if (typeof target === 'number') this.closureOf(target);
+    if (typeof target === 'number') this.#entries.set(target, this.#items[target]?.source?.path as string);
     return target;
   }
 
@@ -127,7 +167,7 @@ export class ModuleGraph {
     try {
       if ('id' in query) {
         const item = typeof query.id === 'number' ? this.#items[query.id] : undefined;
-        if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered`);
+        if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered, or long replaced`);
         return { target: query.id, modules: this.closureOf(query.id) };
       }
       return this.#answer(query.from, query.specifier, query.kind);
@@ -163,10 +203,63 @@ export class ModuleGraph {
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);
     const isImport = kind === 'import' || (kind === 'resolve' && item.source?.kind === 'esm');
-    const target = this.#resolve(item, specifier, isImport ? 'import' : 'require', true);
+    const target = this.#find(item, specifier, isImport ? 'import' : 'require', kind !== 'resolve');
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target) };
+  }
+
+  /** Where a specifier leads that a context asks for: to a module that is of one time with the one that asks. */
+  #find(item: Item, specifier: string, kind: RequestKind, isWhole: boolean): Dep {
+    const versions = this.#versions;
+    if (versions.isDue(item.id) && !versions.isStale(item)) versions.refresh(item.id);
+    while (!versions.isStale(item)) {
+      const target = versions.settle(
+        () => this.#resolve(item, specifier, kind, true),
+        (found) => (isWhole && typeof found === 'number' ? found : undefined),
+        item,
+      );
+      if (versions.isStale(item)) break;
+      versions.noteAsked(item, specifier, kind, typeof target === 'number' ? this.#items[target] : undefined);
+      return target;
+    }
+    return this.#asIn(item, () => {
+      const target = this.#resolve(item, specifier, kind, true);
+      if (typeof target === 'number') this.closureOf(target);
+      return target;
+    });
+  }
+
+  /** Does what finds or makes modules for `item`: if that has been replaced, among those of its time. */
+  #asIn<T>(item: Item | undefined, act: () => T): T {
+    const before = this.#asker;
+    this.#asker = item && this.#versions.isStale(item) ? item : undefined;
+    try {
+      return act();
+    } finally {
+      this.#asker = before;
+    }
+  }
+
+  /** A file that nobody asked for in the time of a replaced module: the one of now, if that is what it was then. */
+  #late(path: string, asker: Item): Item {
+    const item = this.#asIn(undefined, () => this.#items[this.#versions.settle(() => this.#file(path).id, Number)] as Item);
+    if (this.#versions.wasThere(item.id, asker)) return item;
+    throw new ModuleError(
+      'ERR_MITOS_MODULE_CHANGED',
+      `Cannot serve ${describeItem(item)} to ${describeItem(asker)}: they have been changed on disk since the call began`,
+      { hint: 'make the call again' },
+    );
+  }
+
+  #itemsOf(ref: string | number): Item[] {
+    return this.closureOf(ref).map(({ id }) => this.#items[id] as Item);
+  }
+
+  #forget(items: ReadonlySet<Item>, paths: ReadonlySet<string>): void {
+    for (const table of [this.#files, this.#parts]) for (const [at, item] of table) if (items.has(item)) table.delete(at);
+    for (const path of paths) this.#sources.delete(path);
+    this.#refs = new WeakMap();
   }
 
   // ---- items --------------------------------------------------------------------------------------------------------------------------
@@ -176,7 +269,7 @@ export class ModuleGraph {
     if (!source) {
       const isEntry = (text: string, { isOwn }: Source): boolean =>
         isMainScript(path) || (this.#options.entries ?? []).includes(path) || (isOwn && isProgramText(path, text));
-      source = new Source(path, loaded ?? readSource(path), isEntry);
+      source = new Source(path, this.#versions.read(path, loaded), isEntry);
       this.#sources.set(path, source);
       this.#admission.add(path);
     }
@@ -191,21 +284,28 @@ export class ModuleGraph {
   }
 
   #file(path: string, importer?: Item): Item {
+    if (this.#asker) return this.#versions.past(this.#asker, path) ?? this.#late(path, this.#asker);
     let item = this.#files.get(path);
     if (!item) {
       const source = this.#source(path);
       item = this.#add({ form: source.isEntry ? 'facade' : 'file', source, ...(importer ? { importer } : {}) });
       this.#files.set(path, item);
+      this.#versions.add(item, path);
     }
     return item;
   }
 
   #part(source: Source, name: string, part: Pick<Item, 'form' | 'group' | 'fn' | 'parent'>, importer?: Item): Item {
     const at = `${source.path} ${name}`;
-    let item = this.#parts.get(at);
+    const asker = this.#asker;
+    let item = asker ? this.#versions.past(asker, at) : this.#parts.get(at);
     if (!item) {
       item = this.#add({ ...part, source, ...(importer ? { importer } : {}) });
-      this.#parts.set(at, item);
+      if (asker) this.#versions.addPast(item, at, asker);
+      else {
+        this.#parts.set(at, item);
+        this.#versions.add(item, at);
+      }
     }
     return item;
   }
@@ -415,6 +515,7 @@ export class ModuleGraph {
         stack.push({ def: this.#def(next), left: undefined });
         seen.add(next);
       } catch (error) {
+        this.#versions.noteFault(this.#items[top.def.id] as Item, next);
         if (top.def.kind !== 'cjs' || !MitosError.is(error)) throw error;
         // CommonJS may catch this.
         top.def.deps[specifier] = { code: error.code, message: error.message };

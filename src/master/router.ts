@@ -29,6 +29,11 @@ export interface RouterOptions {
   keepAlive?: Partial<KeepAlive>;
   /** Records every frame that the master sends or receives, without its data: into a file, one JSON object a line, or to a function. */
   trace?: string | TraceSink;
+  /**
+   * Whether source files are looked at before each call: what has been changed on disk, and everything that imports it, is sent anew, and the new
+   * code runs. Otherwise a file stays what the program has loaded, or what was sent of it first. Never a mixture. @default false
+   */
+  reload?: boolean;
 }
 
 /** Events of a {@link Router}. */
@@ -77,6 +82,7 @@ export class Router extends RouterBase {
       config: configOf(options),
       isThreaded: options.threaded === true,
       trace: options.trace,
+      reload: options.reload === true,
       logger: options.logger,
       logLevel: readLogLevel(options.logLevel),
       emit: (event, value) => {
@@ -165,7 +171,7 @@ export class Router extends RouterBase {
 function checkOptions(options: RouterOptions): void {
   if (typeof options !== 'object' || options === null) throw new TypeError('The options of a Router must be an object');
   const { logger, limits, keepAlive, trace } = options;
-  for (const name of ['threaded', 'unidirectional'] as const) {
+  for (const name of ['threaded', 'unidirectional', 'reload'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'boolean') throw new TypeError(`${name} must be true or false`);
   }
   if (logger !== undefined && logger !== false && typeof logger !== 'function') throw new TypeError('logger must be a function or false');
