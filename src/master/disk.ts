@@ -21,6 +21,8 @@ export interface Reading {
 
 /** The clocks of file systems may be that coarse, and whoever writes a file may take that long. */
 const SETTLE_MS = 20;
+/** A file that was emptied so lately is about to be filled. */
+const EMPTY_MS = 500;
 /** Attempts to read a file that keeps changing. */
 const ATTEMPTS = 60;
 
@@ -44,8 +46,8 @@ export function readSettled(path: string): Reading {
     const before = stampOf(path);
     const age = before ? Date.now() - before.ctimeMs : SETTLE_MS;
     // A clock that goes before ours would never let it settle.
-    if (age >= 0 && age < SETTLE_MS && attempt < ATTEMPTS / 2) {
-      pause(SETTLE_MS - age);
+    if (age >= 0 && age < (before?.size === 0 ? EMPTY_MS : SETTLE_MS) && attempt < ATTEMPTS / 2) {
+      pause(age < SETTLE_MS ? SETTLE_MS - age : SETTLE_MS);
       continue;
     }
     const text = readSource(path);

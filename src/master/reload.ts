@@ -132,19 +132,24 @@ export class Versions {
    * `ERR_MITOS_MODULE_CHANGED` if there is no such moment.
    */
   settle<T>(find: () => T, refOf: (found: T) => string | number | undefined, from?: Item): T {
-    // What was read for a call that failed may have been mended.
-    if (this.isReloading) this.#forget(this.#changed([...this.#versions.keys()].filter((path) => !this.#versions.get(path)?.isSettled)));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const found = find();
-      const ref = refOf(found);
-      if (ref === undefined) return found;
-      const items = this.#graph.closure(ref);
-      const changed = this.changedOf(items);
-      if (!changed.size) {
-        this.#accept(from ? [...items, ...this.#graph.closure(from.id)] : items, ref);
-        return found;
+      try {
+        const found = find();
+        const ref = refOf(found);
+        if (ref === undefined) return found;
+        const items = this.#graph.closure(ref);
+        const changed = this.changedOf(items);
+        if (!changed.size) {
+          this.#accept(from ? [...items, ...this.#graph.closure(from.id)] : items, ref);
+          return found;
+        }
+        this.#forget(changed);
+      } catch (error) {
+        // What stood in the way may have been mended.
+        const changed = this.isReloading ? this.#changed([...this.#versions.keys()]) : new Set<string>();
+        if (!changed.size) throw error;
+        this.#forget(changed);
       }
-      this.#forget(changed);
     }
     throw new ModuleError('ERR_MITOS_MODULE_CHANGED', 'Cannot make the call: its source files keep changing', {
       hint: 'call again when they have been written',
@@ -161,7 +166,8 @@ export class Versions {
   }
 
   /** The files among those of some items that are not what was read any more. */
-  changedOf(items: readonly Item[]): Set<string> {
+  changedOf(closure: readonly Item[]): Set<string> {
+    const items = this.isReloading ? this.#withAsked(closure) : closure;
     const paths = new Set<string>();
     for (const { source } of items) if (source) paths.add(source.path);
     const changed = this.#changed([...paths].filter((path) => this.isReloading || !this.#versions.get(path)?.isSettled));
@@ -173,6 +179,19 @@ export class Versions {
   wasThere(ref: string | number, asker: Item): boolean {
     const time = this.#seenAt[this.#lastOf(asker)] ?? 0;
     return this.#graph.closure(ref).every(({ source }) => !source || (this.#versions.get(source.path)?.since ?? Infinity) <= time);
+  }
+
+  /** Some items, and all that they have asked for so far. */
+  #withAsked(closure: readonly Item[]): Iterable<Item> {
+    const all = new Set(closure);
+    // A set can be added to while it is walked.
+    for (const item of all) {
+      for (const asked of this.#lives.get(item)?.asked ?? []) {
+        all.add(asked);
+        for (const { id } of asked.closure ?? []) all.add(this.#graph.items[id] as Item);
+      }
+    }
+    return all;
   }
 
   #lastOf(item: Item): number {
@@ -261,7 +280,6 @@ export class Versions {
       use(item, item.parent);
       for (const asked of this.#lives.get(item)?.asked ?? []) use(item, asked);
     }
-    // A set can be added to while it is walked.
     for (const item of affected) for (const user of users.get(item) ?? []) affected.add(user);
     return affected;
   }
