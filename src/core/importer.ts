@@ -10,10 +10,10 @@ import { dirname } from 'path';
 import { fileURLToPath } from 'url';
 import { Script } from 'vm';
 import { type ErrorCode, mitosError } from './errors.ts';
-import type { Dep, ModuleDef } from './module-batch.ts';
+import { type Dep, EDITION, type ModuleDef } from './module-batch.ts';
 
-/** What a context asks the master: a specifier as seen from a module, or a module it knows by id only. */
-export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number };
+/** What a context asks the master: a specifier as seen from a module, or a module it knows by id only, as this version of Node can read it. */
+export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number; node: string };
 
 /** The answer: where the query leads, and the modules of its static closure, dependency first. */
 export interface ModuleAnswer {
@@ -74,6 +74,8 @@ interface Scope extends Table {
 }
 
 const load = createRequire('/') as (id: string) => Table;
+const { node } = process.versions;
+const major = parseInt(node);
 const { assign, defineProperty, keys } = Object;
 const bare = <T = Table>(): T => Object.create(null) as T;
 const isBuiltin = (id: string): boolean => id.startsWith('node:') || builtinModules.indexOf(id) >= 0;
@@ -127,10 +129,16 @@ export class Importer {
     /** `require.cache`. Deleting a key makes the next `require` evaluate the module again. */
     const cache: Table = {};
 
+    /** The one instance of a module, whichever of its editions is asked for; none while its code cannot be read here. */
+    const at = (id: number): Loaded | undefined => {
+      const loaded = table.get(id % EDITION);
+      return loaded && !((loaded.def.level as number) > major) ? loaded : undefined;
+    };
+
     const define = (defs: readonly ModuleDef[]): void => {
       for (const def of defs) {
-        if (!table.has(def.id))
-          table.set(def.id, {
+        if (!at(def.id))
+          table.set(def.id % EDITION, {
             def,
             links: assign(bare<Record<string, Dep>>(), def.deps),
             ns: bare(),
@@ -152,18 +160,18 @@ export class Importer {
     /** What `root` needs statically, dependency first, without recursion; `missing` gets the ids that are not here. */
     const orderOf = (root: number, missing: number[] = []): Loaded[] => {
       const order: Loaded[] = [];
-      const stack = [root];
+      const stack = [root % EDITION];
       /** 1 entered, 2 left. */
       const marks = new Map<number, number>();
       while (stack.length) {
         const id = stack[stack.length - 1] as number;
         const mark = marks.get(id);
-        const loaded = table.get(id);
+        const loaded = at(id);
         marks.set(id, mark ? 2 : 1);
         if (loaded && !mark) {
           for (const key of keys(loaded.def.deps).reverse()) {
             const dep = loaded.def.deps[key];
-            if (typeof dep === 'number' && !marks.has(dep)) stack.push(dep);
+            if (typeof dep === 'number' && !marks.has(dep % EDITION)) stack.push(dep % EDITION);
           }
         } else {
           stack.pop();
@@ -174,7 +182,7 @@ export class Importer {
       return order;
     };
     const missingFor = (id: number): number | undefined => {
-      if (table.get(id)?.whole) return undefined;
+      if (at(id)?.whole) return undefined;
       const missing: number[] = [];
       const order = orderOf(id, missing);
       if (!missing.length) for (const loaded of order) loaded.whole = true;
@@ -182,7 +190,7 @@ export class Importer {
     };
     const take = ({ modules, target }: ModuleAnswer, wanted?: number): Dep => {
       define(modules);
-      if (wanted !== undefined && !table.has(wanted))
+      if (wanted !== undefined && !at(wanted))
         spaceOf(typeof target === 'object' ? target : { code: 'ERR_MITOS_PROTOCOL', message: `Module ${wanted} did not arrive` });
       return target;
     };
@@ -207,16 +215,16 @@ export class Importer {
     const spaceOf = (dep: Dep, isRequire?: boolean): Table | Loaded => {
       if (typeof dep === 'string') return builtin(dep);
       if (typeof dep === 'object') {
-        const error = mitosError(dep.code as ErrorCode, dep.message);
+        const error = mitosError(dep.code as ErrorCode, dep.message, dep);
         // Packages probe for optional dependencies, and know Node's own code only.
         if (isRequire && /NOT_F/.test(dep.code)) (error as { code: string }).code = 'MODULE_NOT_FOUND';
         throw error;
       }
-      for (let id; (id = missingFor(dep)) !== undefined; ) take(host.requestSync({ id }), id);
-      return table.get(dep) as Loaded;
+      for (let id; (id = missingFor(dep)) !== undefined; ) take(host.requestSync({ id, node }), id);
+      return at(dep) as Loaded;
     };
     const isLoaded = (target: Table | Loaded): target is Loaded =>
-      table.get((target as { def?: { id?: number } }).def?.id as number) === target;
+      at((target as { def?: { id?: number } }).def?.id as number) === target;
 
     const builtin = (name: string): Table => {
       const id = name.replace(/^node:/, '');
@@ -228,7 +236,7 @@ export class Importer {
           exports = Object.create(exports) as Table;
           exports['createRequire'] = (file: string | URL) => {
             const from = idOf(`${file as string}`);
-            return from ? requireOf(table.get(from) as Loaded) : real.createRequire(file);
+            return from ? requireOf(at(from) as Loaded) : real.createRequire(file);
           };
         }
         ns = { default: exports };
@@ -291,7 +299,7 @@ export class Importer {
           if (name !== 'default') loaded.own[name] = () => (loaded.module?.exports as Table | null | undefined)?.[name];
       }
     };
-    const sourceOf = (loaded: Loaded, specifier: string): Loaded | undefined => table.get(known(loaded, specifier, 'import') as number);
+    const sourceOf = (loaded: Loaded, specifier: string): Loaded | undefined => at(known(loaded, specifier, 'import') as number);
 
     /** All that a module exports; null for a name that two `export *` give differently. */
     const exportsOf = (loaded: Exporting, path: readonly Exporting[]): Exports => {
@@ -418,9 +426,9 @@ export class Importer {
       if (!isLoaded(target)) return target['default'];
       const { def } = target;
       if (target.module && !has(cache, fileOf(def))) {
-        table.delete(def.id);
+        table.delete(def.id % EDITION);
         define([def]);
-        target = table.get(def.id) as Loaded;
+        target = at(def.id) as Loaded;
       }
       if (start(target))
         throw assign(new Error(`Cannot require "${specifier}": it awaits at top level; use import()`), {
@@ -431,10 +439,10 @@ export class Importer {
 
     const resolveFrom = (from: Loaded, specifier: string): string => {
       const dep = ask(from, specifier, 'resolve');
-      const target = typeof dep === 'number' && !table.has(dep) ? take(host.requestSync({ id: dep }), dep) : dep;
+      const target = typeof dep === 'number' && !at(dep) ? take(host.requestSync({ id: dep, node }), dep) : dep;
       return typeof target === 'string'
         ? target
-        : ((typeof target === 'number' ? table.get(target) : spaceOf(target, true)) as Loaded).def.url;
+        : ((typeof target === 'number' ? at(target) : spaceOf(target, true)) as Loaded).def.url;
     };
 
     const importFrom = async (from: Loaded, name: unknown): Promise<unknown> => {
@@ -448,19 +456,19 @@ export class Importer {
     const namespace = (id: number): unknown => {
       const missing = missingFor(id);
       if (missing !== undefined) {
-        return host.request({ id: missing }).then((answer) => {
+        return host.request({ id: missing, node }).then((answer) => {
           take(answer, missing);
           return namespace(id);
         });
       }
-      const loaded = table.get(id) as Loaded;
+      const loaded = at(id) as Loaded;
       const pending = start(loaded);
       return pending ? pending.then(() => loaded.ns) : loaded.ns;
     };
 
     this.define = define;
     this.idOf = idOf;
-    this.has = (id) => table.has(id);
+    this.has = (id) => !!at(id);
     this.closure = (id) => orderOf(id).map(({ def }) => def);
     this.namespace = namespace;
     this.resolveRef = (ref) => {
@@ -471,7 +479,7 @@ export class Importer {
       const find = (value: unknown): unknown => {
         if (path[0]) return walk(value, path);
         const name = path[1] as string;
-        return walk({ [name]: table.get(+id)?.scope?.h?.(name) }, path.slice(1));
+        return walk({ [name]: at(+id)?.scope?.h?.(name) }, path.slice(1));
       };
       return ns instanceof Promise ? ns.then(find) : find(ns);
     };

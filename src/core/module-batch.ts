@@ -1,16 +1,22 @@
 /**
  * Modules on the wire. A batch is one compressed stream, so that sources share a dictionary and metadata costs next to nothing:
  * u32 inflated size, then brotli of: u32 length of the JSON table, the table, all sources joined. A row of the table is
- * `[id, kind, url, characters, deps, names?]`, where kind = index in KINDS * 2 + (has top-level await).
+ * `[id, kind, url, characters, deps, names?]`, where kind = index in KINDS * 2 + (has top-level await) + 8 * level.
  */
 import { brotliDecompressSync } from 'zlib';
 import { mitosError } from './errors.ts';
 
 /** Where an import leads: a module id, a builtin (`node:fs`, `mitos:core`), or the reason why it cannot be had. */
-export type Dep = number | string | { code: string; message: string };
+export type Dep = number | string | { code: string; message: string; hint?: string };
 
 /** How a module's code is evaluated; `inline` is one expression evaluated in the scope of module `deps['']`. */
 export type ModuleKind = 'esm' | 'cjs' | 'json' | 'inline';
+
+/**
+ * Editions of a module are texts of it for different versions of Node. They are one module: its number is `id % EDITION`, and a context has one
+ * instance of it. Those for older Nodes have ids above, in steps of this.
+ */
+export const EDITION = 1048576;
 
 /** One module, ready to be evaluated by an {@link Importer}. */
 export interface ModuleDef {
@@ -28,6 +34,8 @@ export interface ModuleDef {
   async?: boolean;
   /** CommonJS: the names an ES module may import, where known. */
   names?: readonly string[];
+  /** The first major version of Node that is sure to understand the code; none if 12.22 does. */
+  level?: number;
 }
 
 /** Module kinds by their number on the wire. */
@@ -63,13 +71,14 @@ export function unpackModules(data: Buffer, maxBytes: number): ModuleDef[] {
   let at = 0;
   return (rows as Row[]).map((row) => {
     const [id, kind, url, length, deps, names] = row;
-    const name = KINDS[kind >> 1];
+    const name = KINDS[(kind >> 1) & 3];
     if (!(id >= 0 && name && length >= 0 && at + length <= sources.length && typeof url === 'string' && deps && typeof deps === 'object')) {
       throw protocol('a row of its table is not valid');
     }
     const def: ModuleDef = { id, url, kind: name, code: sources.slice(at, (at += length)), deps };
     if (kind & 1) def.async = true;
     if (names) def.names = names;
+    if (kind > 7) def.level = kind >> 3;
     return def;
   });
 }

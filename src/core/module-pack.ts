@@ -5,7 +5,8 @@ import { KINDS, type ModuleDef, type Row } from './module-batch.ts';
 /** Packs modules into one compressed batch. */
 export function packModules(defs: readonly ModuleDef[]): Buffer {
   const rows = defs.map((def): Row => {
-    const row: Row = [def.id, KINDS.indexOf(def.kind) * 2 + (def.async ? 1 : 0), def.url, def.code.length, def.deps];
+    const kind = KINDS.indexOf(def.kind) * 2 + (def.async ? 1 : 0) + 8 * (def.level || 0);
+    const row: Row = [def.id, kind, def.url, def.code.length, def.deps];
     if (def.names) row.push(def.names);
     return row;
   });

@@ -20,6 +20,24 @@ export function functionAt(source: Source, offset: number): Syntax | undefined {
   return source.tree.scopes.functions.find((fn) => v8Start(source.code, fn) === offset);
 }
 
+/**
+ * Finds the innermost function of `source` whose head, up to its body, holds an offset: for positions in texts that tools have made of ours, which
+ * are those of the nearest word.
+ */
+export function functionAround(source: Source, offset: number): Syntax | undefined {
+  const startOf = (fn: Syntax): number => {
+    const holder = fn.parent;
+    return holder && child(holder, 'value') === fn ? (child(holder, 'key')?.start ?? fn.start) : fn.start;
+  };
+  let best: Syntax | undefined;
+  for (const fn of source.tree.scopes.functions) {
+    const start = startOf(fn);
+    const body = child(fn, 'body')?.start ?? fn.end;
+    if (start <= offset && offset < body && !(best && startOf(best) > start)) best = fn;
+  }
+  return best;
+}
+
 interface Anchors {
   arrow: boolean;
   async: boolean;

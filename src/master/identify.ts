@@ -9,7 +9,7 @@ import { bindingPath, DEFAULT_HEAD } from './binding-path.ts';
 import { builtinRef } from './builtin-refs.ts';
 import { findCapture, usesThis } from './captures.ts';
 import { findAgain } from './find-again.ts';
-import { functionAt, matchFunction } from './function-match.ts';
+import { functionAround, functionAt, matchFunction } from './function-match.ts';
 import { isMadeOf } from './loaded-text.ts';
 import type { Form } from './module-form.ts';
 import type { Item } from './module-item.ts';
@@ -103,7 +103,8 @@ export class FunctionFinder {
   identifyAt(item: Item, line: number, column: number, text: string): string {
     const shown = text.length > 60 ? `${text.slice(0, 57)}…` : text;
     if (!item.source) throw refuse(`"${shown}"`, 'it is a part of mitos itself');
-    const node = functionAt(item.source, originalOffset(item, line, column));
+    const offset = originalOffset(item, line, column);
+    const node = functionAt(item.source, offset) ?? functionAround(item.source, offset);
     if (!node) throw refuse(`"${shown}"`, `it is not found in ${item.source.path}`);
     return this.#refOf(item.source, node, nameOf(child(node, 'id')));
   }

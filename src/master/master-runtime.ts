@@ -83,6 +83,7 @@ export class MasterRuntime implements Runtime {
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
+    this.responder.nodeOf = (id) => this.registry.get(id)?.facts?.node;
     this.self = this.registry.obtain(0, config.name, null, 'master');
     this.self.markConnected(describe());
     this.registry.onChange = (event, context) => options.emit(event, context);

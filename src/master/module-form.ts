@@ -185,6 +185,20 @@ export function esmForm(source: Source): Form {
   return new EsmForm(source).build();
 }
 
+/** The exports of a main script, each from the slice that declares it. */
+export function facadeForm(exports: readonly { name: string; specifier: string; from: string }[]): { code: string; specifiers: string[] } {
+  const namespaces = new Namespaces('');
+  const aliases: string[] = [];
+  const getters: string[] = [];
+  for (const { name, specifier, from } of exports) {
+    const namespace = namespaces.of(specifier);
+    if (from === '*') getters.push(`${key(name)}:()=>${namespace}`);
+    else aliases.push(`${key(name)}:[${ascii(specifier)},${ascii(from)}]`);
+  }
+  const code = `"use strict";${namespaces.declare()}$mitos.e({${getters.join()}},{${aliases.join()}});yield;`;
+  return { code, specifiers: namespaces.specifiers };
+}
+
 /** A CommonJS module: as it is, but for `import()` and the hook. */
 export function cjsForm(source: Source): Form {
   const { code, hasHook } = source;

@@ -5,21 +5,26 @@
 import { fileURLToPath } from 'node:url';
 import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
-import type { Dep, ModuleDef } from '../core/module-batch.ts';
+import { type Dep, EDITION, type ModuleDef } from '../core/module-batch.ts';
 import { Admission } from './admission.ts';
+import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
-import { cjsForm, esmForm, type Form } from './module-form.ts';
+import { type MinifyOptions, minify, minifyOptions } from './minify.ts';
+import { cjsForm, esmForm, facadeForm, type Form } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
+import type { Patched } from './patch.ts';
 import { commonNames, literalRequires } from './require-scan.ts';
 import { Versions } from './reload.ts';
 import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
-import { ascii, key, Namespaces } from './rewrite.ts';
+import { through } from './reshape.ts';
+import { type Reshaper, reshapeAlways } from './reshaper.ts';
 import { Slices } from './slices.ts';
 import { Source } from './source.ts';
 import { mapStackText, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
+import { editionFor, levelOf } from './syntax-level.ts';
 
 /** The rare parts of the core, as a module. */
 export const EXTRA = 'mitos:extra';
@@ -34,6 +39,8 @@ export interface ModuleGraphOptions {
   entries?: readonly string[];
   /** Whether files that change while the program runs are sent anew. @default false */
   reload?: boolean;
+  /** Whether modules are sent without comments and white space. @default dependencies only */
+  minify?: boolean | MinifyOptions;
 }
 
 /** Said of every module when it is made ready to be sent. */
@@ -60,6 +67,9 @@ export class ModuleGraph {
   readonly #admission = new Admission();
   readonly #finder: FunctionFinder;
   readonly #versions: Versions;
+  readonly #minify: Required<MinifyOptions>;
+  readonly #reshape: Reshaper = reshapeAlways;
+  readonly #editions: Editions;
   #refs = new WeakMap<object, string>();
   /** Files of modules that were imported by name, by their first ids. */
   readonly #entries = new Map<number, string>();
@@ -75,10 +85,13 @@ export class ModuleGraph {
         forget: (items, paths) => this.#forget(items, paths),
         drop: (ids) => {
           for (const id of ids) delete this.#items[id];
+          this.#editions.drop(ids);
         },
       },
       options.reload === true,
     );
+    this.#minify = minifyOptions(options.minify);
+    this.#editions = new Editions((id) => this.#items[id], this.#reshape);
     this.#finder = new FunctionFinder({
       isReloading: options.reload === true,
       source: (path, loaded) => this.#source(path, loaded),
@@ -120,10 +133,10 @@ export class ModuleGraph {
 
   /** The reference of a function that a child found in code which it had been sent: `line` and `column` (from 0) as its V8 gives them. */
   identifyAt(moduleId: number, line: number, column: number, text: string): string {
-    const item = this.#items[moduleId];
+    const item = this.#item(moduleId);
     if (!item) throw new ModuleError('ERR_MITOS_NOT_CALLABLE', `Cannot call a function of module ${moduleId}: there is no such module`);
     this.#def(item);
-    return this.#asIn(item, () => {
+    return this.#asIn(this.#plain(item), () => {
       const ref = this.#finder.identifyAt(item, line, column, text);
       this.closureOf(ref);
       return ref;
@@ -146,13 +159,16 @@ export class ModuleGraph {
     return target;
   }
 
-  /** The modules that a reference or module needs statically, dependency first, itself last. The same array for the same module. */
-  closureOf(refOrId: string | number): ModuleDef[] {
+  /**
+   * The modules that a reference or module needs statically, dependency first, itself last; in an edition, if one is given. The same array for
+   * the same module. Throws `ERR_MITOS_MODULE_SYNTAX` if there is no such edition of it.
+   */
+  closureOf(refOrId: string | number, edition?: number): ModuleDef[] {
     const id = typeof refOrId === 'number' ? refOrId : /^\d+#/.test(refOrId) ? Number.parseInt(refOrId, 10) : -1;
-    const item = this.#items[id];
+    const item = this.#items[id % EDITION];
     if (!item) return [];
     item.closure ??= this.#collect(item);
-    return item.closure as ModuleDef[];
+    return edition === undefined ? (item.closure as ModuleDef[]) : this.#editions.closure(item.closure, edition);
   }
 
   /** The id of a module of ours: `mitos:api`, or one of the text modules. */
@@ -166,14 +182,15 @@ export class ModuleGraph {
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
-        const item = typeof query.id === 'number' ? this.#items[query.id] : undefined;
+        const item = typeof query.id === 'number' ? this.#item(query.id) : undefined;
         if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered, or long replaced`);
-        return { target: query.id, modules: this.closureOf(query.id) };
+        return { target: query.id, modules: this.closureOf(query.id, editionFor(String(query.node))) };
+>>>>>>> b
       }
       return this.#answer(query.from, query.specifier, query.kind);
     } catch (error) {
       return MitosError.is(error)
-        ? refusal(error.code, error.message)
+        ? refusal(error.code, error.message, error.hint)
         : refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve a module: ${(error as Error).message}`);
     }
   }
@@ -181,7 +198,7 @@ export class ModuleGraph {
   /** Replaces places in shipped code by the user's own files, lines and columns. */
   mapStack(stack: string): string {
     return mapStackText(stack, (id) => {
-      const item = this.#items[id];
+      const item = this.#item(id);
       return item?.def ? item : undefined;
     });
   }
@@ -193,7 +210,8 @@ export class ModuleGraph {
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
-    const item = typeof from === 'number' ? this.#items[from] : undefined;
+    const item = typeof from === 'number' ? this.#item(from) : undefined;
+    const edition = editionOf(Number(from));
     const path = item?.source?.path;
     const shown = JSON.stringify(String(specifier).slice(0, 200));
     // The rare parts of the core are asked for by the core itself, which is no module.
@@ -201,7 +219,7 @@ export class ModuleGraph {
     const text = isOurs ? this.#options.textModules?.[specifier] : undefined;
     if (text) {
       const { id } = this.#text(specifier, text.code);
-      return { target: id, modules: this.closureOf(id) };
+      return { target: id, modules: this.closureOf(id, edition) };
     }
     if (!item || path === undefined || !item.def)
       return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: the asking module was never served`);
@@ -209,10 +227,10 @@ export class ModuleGraph {
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);
     const isImport = kind === 'import' || (kind === 'resolve' && item.source?.kind === 'esm');
-    const target = this.#find(item, specifier, isImport ? 'import' : 'require', kind !== 'resolve');
+    const target = this.#find(this.#plain(item), specifier, isImport ? 'import' : 'require', kind !== 'resolve');
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
-    return { target, modules: this.closureOf(target) };
+    return { target, modules: this.closureOf(target, edition) };
   }
 
   /** Where a specifier leads that a context asks for: to a module that is of one time with the one that asks. */
@@ -280,6 +298,16 @@ export class ModuleGraph {
       this.#admission.add(path);
     }
     return source;
+  }
+
+  /** What an id stands for, of whichever edition. */
+  #item(id: number): Item | undefined {
+    return id < EDITION ? this.#items[id] : (this.#editions.item(id) ?? this.#items[id % EDITION]);
+  }
+
+  /** The plain item, of which editions are copies. */
+  #plain({ id }: Item): Item {
+    return this.#items[id % EDITION] as Item;
   }
 
   #add(item: Omit<Item, 'id' | 'wantsNames'>): Item {
@@ -419,7 +447,12 @@ export class ModuleGraph {
     if (text) return { id, url: text.url, kind: 'cjs', code: text.code, deps: this.#textDeps(text.url) };
     if (!source) throw new ModuleError('ERR_MITOS_MODULE_NOT_FOUND', `Cannot serve module ${id}: it has no source`);
     const def: ModuleDef = { id, url: source.url, kind: 'esm', code: '', deps: {} };
-    if (item.form === 'facade') return this.#facade(item, def);
+    if (item.form === 'facade') {
+      const { code, specifiers } = facadeForm(this.#slicesOf(source).exports());
+      def.code = code;
+      this.#link(item, def, specifiers, []);
+      return def;
+    }
     if (item.form === 'inline') {
       def.kind = 'inline';
       def.deps[''] = (item.parent as Item).id;
@@ -446,8 +479,23 @@ export class ModuleGraph {
         if (item.wantsNames) def.names = this.#names(item, new Set());
       }
     }
-    if (item.patched) def.code = item.patched.code;
+    if (item.patched) this.#finish(item, def, item.patched);
     return def;
+  }
+
+  /** The code as it is sent, and which Node understands it. */
+  #finish(item: Item, def: ModuleDef, form: Patched): void {
+    if (this.#minify[item.source?.isOwn ? 'own' : 'dependencies']) {
+      try {
+        item.patched = through(this.#reshape({ kind: def.kind, isAsync: def.async === true, code: form.code }, 'min', [minify]), form);
+        item.plain = form;
+      } catch {
+        // What cannot be minified is sent as it is.
+      }
+    }
+    def.code = (item.patched as Patched).code;
+    const level = levelOf(def.code);
+    if (level) def.level = level;
   }
 
   /** What other modules of ours are made of; all of them make use of the rare parts of the core. */
@@ -486,22 +534,6 @@ export class ModuleGraph {
     }
   }
 
-  /** The exports of a main script, each from the slice that declares it. */
-  #facade(item: Item, def: ModuleDef): ModuleDef {
-    const source = item.source as Source;
-    const namespaces = new Namespaces('');
-    const aliases: string[] = [];
-    const getters: string[] = [];
-    for (const { name, specifier, from } of this.#slicesOf(source).exports()) {
-      const namespace = namespaces.of(specifier);
-      if (from === '*') getters.push(`${key(name)}:()=>${namespace}`);
-      else aliases.push(`${key(name)}:[${ascii(specifier)},${ascii(from)}]`);
-    }
-    def.code = `"use strict";${namespaces.declare()}$mitos.e({${getters.join()}},{${aliases.join()}});yield;`;
-    this.#link(item, def, namespaces.specifiers, []);
-    return def;
-  }
-
   /** Depth first, without recursion: chains of imports may be long. */
   #collect(root: Item): ModuleDef[] {
     const seen = new Set<Item>([root]);
@@ -531,6 +563,6 @@ export class ModuleGraph {
   }
 }
 
-function refusal(code: string, message: string): ModuleAnswer {
-  return { target: { code, message }, modules: [] };
+function refusal(code: string, message: string, hint?: string): ModuleAnswer {
+  return { target: hint === undefined ? { code, message } : { code, message, hint }, modules: [] };
 }

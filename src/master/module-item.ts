@@ -19,7 +19,10 @@ export interface Item {
   /** An ES module imports this CommonJS one: its names are sent. */
   wantsNames: boolean;
   def?: ModuleDef;
+  /** The code as it is sent. */
   patched?: Patched;
+  /** Where that was minified: what it was made of. */
+  plain?: Patched;
   lines?: Lines;
   closure?: readonly ModuleDef[];
 }

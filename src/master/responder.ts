@@ -7,7 +7,9 @@ import { type Dep, type ModuleDef } from '../core/module-batch.ts';
 import { packModules } from '../core/module-pack.ts';
 import { holds, type IdSet } from '../core/route-table.ts';
 import { type ContextId, HEADER, jsonOf, MAX_FRAME_DATA, type Message, NORMAL, replyToOf, sizeOf, srcOf } from '../core/wire.ts';
+import { editionOf } from './editions.ts';
 import { EXTRA, type ModuleGraph } from './module-graph.ts';
+import { editionFor } from './syntax-level.ts';
 
 /** What has been sent. */
 export interface ResponderStats {
@@ -33,6 +35,8 @@ interface Sent {
   refs: Set<string>;
   hasExtra: boolean;
   questions: number;
+  /** The version of Node there, once it has asked for modules that its Node understands. */
+  node?: string;
 }
 
 /** Questions about modules that one context may ask: a program needs some hundreds, and each may make the master look at the disk. */
@@ -46,6 +50,8 @@ export class Responder {
   readonly stats: ResponderStats = { modules: 0, moduleBytes: 0, requests: 0 };
   /** Told of every module that is sent. */
   onModule: (module: SentModule) => void = () => {};
+  /** The version of Node of a context, once that is known. */
+  nodeOf: (id: ContextId) => string | undefined = () => undefined;
   readonly #endpoint: Endpoint;
   readonly #graph: ModuleGraph;
   readonly #bundles: ReadonlyMap<string, Buffer>;
@@ -66,7 +72,8 @@ export class Responder {
     const sent = this.#sentTo(dst);
     const closure: ModuleDef[] = [];
     if (!sent.hasExtra && message && needsExtra(message)) closure.push(...this.#extra(sent));
-    if (!sent.refs.has(ref)) closure.push(...this.#graph.closureOf(ref));
+    const node = sent.node ?? this.nodeOf(dst);
+    if (!sent.refs.has(ref)) closure.push(...this.#graph.closureOf(ref, node === undefined ? undefined : editionFor(node)));
     else if (!closure.length) return;
     sent.refs.add(ref);
     const missing = this.#missing(dst, closure);
@@ -155,6 +162,7 @@ export class Responder {
     }
     // That the rare parts of the core are needed says nothing of the program.
     if (!('specifier' in query) || query.specifier !== EXTRA) this.stats.requests++;
+    if ('node' in query) this.#sentTo(srcOf(message)).node = String(query.node);
     const { target, modules } = this.#graph.answer(query);
     this.#answer(message, target, modules);
   }
@@ -165,7 +173,7 @@ export class Responder {
     const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
     try {
       const ref = this.#graph.identifyAt(Number(module), Number(line), Number(column), String(text));
-      this.#answer(message, ref, this.#graph.closureOf(ref));
+      this.#answer(message, ref, this.#graph.closureOf(ref, editionOf(Number(module))));
     } catch (error) {
       this.#endpoint.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_NOT_CALLABLE', String(error)));
     }
