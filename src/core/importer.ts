@@ -223,8 +223,7 @@ export class Importer {
       for (let id; (id = missingFor(dep)) !== undefined; ) take(host.requestSync({ id, node }), id);
       return at(dep) as Loaded;
     };
-    const isLoaded = (target: Table | Loaded): target is Loaded =>
-      at((target as { def?: { id?: number } }).def?.id as number) === target;
+    const isLoaded = (target: Table | Loaded): target is Loaded => at((target as { def?: { id?: number } }).def?.id as number) === target;
 
     const builtin = (name: string): Table => {
       const id = name.replace(/^node:/, '');
@@ -440,9 +439,7 @@ export class Importer {
     const resolveFrom = (from: Loaded, specifier: string): string => {
       const dep = ask(from, specifier, 'resolve');
       const target = typeof dep === 'number' && !at(dep) ? take(host.requestSync({ id: dep, node }), dep) : dep;
-      return typeof target === 'string'
-        ? target
-        : ((typeof target === 'number' ? at(target) : spaceOf(target, true)) as Loaded).def.url;
+      return typeof target === 'string' ? target : ((typeof target === 'number' ? at(target) : spaceOf(target, true)) as Loaded).def.url;
     };
 
     const importFrom = async (from: Loaded, name: unknown): Promise<unknown> => {

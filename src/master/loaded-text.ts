@@ -84,7 +84,8 @@ function tokenAt(text: string, offset: number): string {
 }
 
 /** Words that translations move or replace. */
-const KEYWORD = /^(?:var|let|const|enum|return|async|export|static|void|undefined|default|class|function|import|declare|abstract|namespace|module)$/;
+const KEYWORD =
+  /^(?:var|let|const|enum|return|async|export|static|void|undefined|default|class|function|import|declare|abstract|namespace|module)$/;
 
 /** Whether words, numbers and strings of a translation are those of the text at the places that its map gives. */
 function isTranslation(trace: Parameters<typeof eachMapping>[0], script: string, now: string): boolean {

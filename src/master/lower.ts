@@ -4,8 +4,8 @@
  * names back.
  */
 import { onNeed } from './on-need.ts';
-import { parse, type Syntax } from './syntax.ts';
 import type { Tool } from './reshape.ts';
+import { parse, type Syntax } from './syntax.ts';
 
 const oxc = onNeed<typeof import('oxc-transform')>('oxc-transform');
 const esbuild = onNeed<typeof import('esbuild')>('esbuild');
@@ -40,7 +40,12 @@ export function lowering(edition: number): Tool {
   return (text, withMap) => {
     if (edition < 24) refusePatterns(text);
     if (!needsEsbuild(text)) {
-      const { code, map, errors } = oxc().transformSync('module.cjs', text, { lang: 'js', sourceType: 'script', target, sourcemap: withMap });
+      const { code, map, errors } = oxc().transformSync('module.cjs', text, {
+        lang: 'js',
+        sourceType: 'script',
+        target,
+        sourcemap: withMap,
+      });
       if (!errors.some((error) => error.severity === 'Error')) return { code, map };
     }
     return withEsbuild(text, target, withMap);
@@ -63,7 +68,12 @@ function withEsbuild(text: string, target: string, withMap: boolean): { code: st
     if (!first) throw error;
     const flag = /^The regular expression flag "(\w)"/.exec(first.text)?.[1];
     const syntax = flag === undefined ? first.text : `the flag "${flag}" of a regular expression`;
-    throw new NotLowered(syntax, flag === 'v' ? '20' : flag === 'd' ? '16' : undefined, first.location?.line ?? 1, first.location?.column ?? 0);
+    throw new NotLowered(
+      syntax,
+      flag === 'v' ? '20' : flag === 'd' ? '16' : undefined,
+      first.location?.line ?? 1,
+      first.location?.column ?? 0,
+    );
   }
 }
 
@@ -76,7 +86,11 @@ function refusePatterns(text: string): void {
   const stack: Syntax[] = [parse('module.cjs', text, 'js', 'commonjs').program];
   for (let node = stack.pop(); node; node = stack.pop()) {
     const pattern = (node['regex'] as { pattern?: string } | undefined)?.pattern ?? '';
-    const syntax = MODIFIERS.test(pattern) ? 'modifiers in a regular expression' : TWICE.test(pattern) ? 'two groups of one name in a regular expression' : '';
+    const syntax = MODIFIERS.test(pattern)
+      ? 'modifiers in a regular expression'
+      : TWICE.test(pattern)
+        ? 'two groups of one name in a regular expression'
+        : '';
     if (syntax) {
       const before = text.slice(0, node.start).split('\n');
       throw new NotLowered(syntax, '24', before.length, (before.at(-1) as string).length);

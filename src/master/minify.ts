@@ -28,7 +28,8 @@ export interface MinifyOptions {
 /** Reads the option `minify`. Throws a TypeError for what it does not know. */
 export function minifyOptions(option: boolean | MinifyOptions | undefined): Required<MinifyOptions> {
   if (typeof option === 'boolean') return { own: option, dependencies: option };
-  if (option === null || (option !== undefined && typeof option !== 'object')) throw new TypeError('minify must be true, false or an object');
+  if (option === null || (option !== undefined && typeof option !== 'object'))
+    throw new TypeError('minify must be true, false or an object');
   for (const [name, value] of Object.entries(option ?? {})) {
     if (name !== 'own' && name !== 'dependencies') throw new TypeError(`There is no option minify.${name}; there are own, dependencies`);
     if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`minify.${name} must be true or false`);

@@ -12,14 +12,14 @@ import { isApi, isMainScript, isProgramText } from './entry.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
 import { type MinifyOptions, minify, minifyOptions } from './minify.ts';
-import { cjsForm, esmForm, facadeForm, type Form } from './module-form.ts';
+import { cjsForm, esmForm, type Form, facadeForm } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import type { Patched } from './patch.ts';
-import { commonNames, literalRequires } from './require-scan.ts';
 import { Versions } from './reload.ts';
-import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
+import { commonNames, neededRequires } from './require-scan.ts';
 import { through } from './reshape.ts';
 import { type Reshaper, reshapeAlways } from './reshaper.ts';
+import { isBuiltin, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { Slices } from './slices.ts';
 import { Source } from './source.ts';
 import { mapStackText, sourceMapOf } from './stack-map.ts';
@@ -58,7 +58,7 @@ export class ModuleGraph {
   onModule?: (event: ModuleEvent) => void;
 
   readonly #options: ModuleGraphOptions;
-  readonly #items: Item[] = [];
+  readonly #items: (Item | undefined)[] = [];
   readonly #sources = new Map<string, Source>();
   readonly #files = new Map<string, Item>();
   readonly #parts = new Map<string, Item>();
@@ -71,20 +71,19 @@ export class ModuleGraph {
   readonly #reshape: Reshaper = reshapeAlways;
   readonly #editions: Editions;
   #refs = new WeakMap<object, string>();
-  /** Files of modules that were imported by name, by their first ids. */
-  readonly #entries = new Map<number, string>();
-  /** A module that has been replaced, while what it asks for is looked up: among the modules of its own time. */
-  #asker: Item | undefined;
 
   constructor(options: ModuleGraphOptions = {}) {
     this.#options = options;
     this.#versions = new Versions(
       {
         items: this.#items,
-        closure: (ref) => this.#itemsOf(ref),
+        closure: (ref) => this.closureOf(ref).map(({ id }) => this.#items[id % EDITION] as Item),
+        file: (path) => this.#file(path),
+        current: (path) => this.#files.get(path),
+        resolve: (from, specifier, kind) => this.#resolve(from, specifier, kind, true),
         forget: (items, paths) => this.#forget(items, paths),
         drop: (ids) => {
-          for (const id of ids) delete this.#items[id];
+          for (const id of ids) this.#items[id] = undefined;
           this.#editions.drop(ids);
         },
       },
@@ -123,12 +122,7 @@ export class ModuleGraph {
 
   /** With `reload`: the same reference in the newest form of its module. Throws what {@link addEntry} throws. */
   refresh(ref: string): string {
-    const [id = '', name = ''] = ref.split(/#(.*)/s);
-    const path = this.#entries.get(Number(id));
-    if (path === undefined || !this.#versions.isReloading) return ref;
-    const item = this.#files.get(path);
-    const isFresh = item?.closure && !(this.#versions.isDue(item.id) && this.#versions.refresh(item.id));
-    return `${isFresh ? item.id : this.#versions.settle(() => this.#file(path).id, Number)}#${name}`;
+    return this.#versions.isReloading ? this.#versions.newest(ref) : ref;
   }
 
   /** The reference of a function that a child found in code which it had been sent: `line` and `column` (from 0) as its V8 gives them. */
@@ -136,7 +130,7 @@ export class ModuleGraph {
     const item = this.#item(moduleId);
     if (!item) throw new ModuleError('ERR_MITOS_NOT_CALLABLE', `Cannot call a function of module ${moduleId}: there is no such module`);
     this.#def(item);
-    return this.#asIn(this.#plain(item), () => {
+    return this.#versions.asIn(this.#plain(item), () => {
       const ref = this.#finder.identifyAt(item, line, column, text);
       this.closureOf(ref);
       return ref;
@@ -155,7 +149,7 @@ export class ModuleGraph {
       (found) => (typeof found === 'number' ? found : undefined),
     );
     if (typeof target === 'object') throw new ModuleError(target.code as 'ERR_MITOS_MODULE_NOT_FOUND', target.message);
-    if (typeof target === 'number') this.#entries.set(target, this.#items[target]?.source?.path as string);
+    if (typeof target === 'number') this.#versions.noteEntry(this.#items[target] as Item);
     return target;
   }
 
@@ -183,9 +177,9 @@ export class ModuleGraph {
     try {
       if ('id' in query) {
         const item = typeof query.id === 'number' ? this.#item(query.id) : undefined;
-        if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered, or long replaced`);
+        if (!item)
+          return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered, or long replaced`);
         return { target: query.id, modules: this.closureOf(query.id, editionFor(String(query.node))) };
->>>>>>> b
       }
       return this.#answer(query.from, query.specifier, query.kind);
     } catch (error) {
@@ -227,57 +221,10 @@ export class ModuleGraph {
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);
     const isImport = kind === 'import' || (kind === 'resolve' && item.source?.kind === 'esm');
-    const target = this.#find(this.#plain(item), specifier, isImport ? 'import' : 'require', kind !== 'resolve');
+    const target = this.#versions.find(this.#plain(item), specifier, isImport ? 'import' : 'require', kind !== 'resolve');
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target, edition) };
-  }
-
-  /** Where a specifier leads that a context asks for: to a module that is of one time with the one that asks. */
-  #find(item: Item, specifier: string, kind: RequestKind, isWhole: boolean): Dep {
-    const versions = this.#versions;
-    if (versions.isDue(item.id) && !versions.isStale(item)) versions.refresh(item.id);
-    while (!versions.isStale(item)) {
-      const target = versions.settle(
-        () => this.#resolve(item, specifier, kind, true),
-        (found) => (isWhole && typeof found === 'number' ? found : undefined),
-        item,
-      );
-      if (versions.isStale(item)) break;
-      versions.noteAsked(item, specifier, kind, typeof target === 'number' ? this.#items[target] : undefined);
-      return target;
-    }
-    return this.#asIn(item, () => {
-      const target = this.#resolve(item, specifier, kind, true);
-      if (typeof target === 'number') this.closureOf(target);
-      return target;
-    });
-  }
-
-  /** Does what finds or makes modules for `item`: if that has been replaced, among those of its time. */
-  #asIn<T>(item: Item | undefined, act: () => T): T {
-    const before = this.#asker;
-    this.#asker = item && this.#versions.isStale(item) ? item : undefined;
-    try {
-      return act();
-    } finally {
-      this.#asker = before;
-    }
-  }
-
-  /** A file that nobody asked for in the time of a replaced module: the one of now, if that is what it was then. */
-  #late(path: string, asker: Item): Item {
-    const item = this.#asIn(undefined, () => this.#items[this.#versions.settle(() => this.#file(path).id, Number)] as Item);
-    if (this.#versions.wasThere(item.id, asker)) return item;
-    throw new ModuleError(
-      'ERR_MITOS_MODULE_CHANGED',
-      `Cannot serve ${describeItem(item)} to ${describeItem(asker)}: they have been changed on disk since the call began`,
-      { hint: 'make the call again' },
-    );
-  }
-
-  #itemsOf(ref: string | number): Item[] {
-    return this.closureOf(ref).map(({ id }) => this.#items[id] as Item);
   }
 
   #forget(items: ReadonlySet<Item>, paths: ReadonlySet<string>): void {
@@ -318,7 +265,8 @@ export class ModuleGraph {
   }
 
   #file(path: string, importer?: Item): Item {
-    if (this.#asker) return this.#versions.past(this.#asker, path) ?? this.#late(path, this.#asker);
+    const past = this.#versions.pastFile(path);
+    if (past) return past;
     let item = this.#files.get(path);
     if (!item) {
       const source = this.#source(path);
@@ -331,15 +279,12 @@ export class ModuleGraph {
 
   #part(source: Source, name: string, part: Pick<Item, 'form' | 'group' | 'fn' | 'parent'>, importer?: Item): Item {
     const at = `${source.path} ${name}`;
-    const asker = this.#asker;
-    let item = asker ? this.#versions.past(asker, at) : this.#parts.get(at);
+    const { isPast } = this.#versions;
+    let item = isPast ? this.#versions.past(at) : this.#parts.get(at);
     if (!item) {
       item = this.#add({ ...part, source, ...(importer ? { importer } : {}) });
-      if (asker) this.#versions.addPast(item, at, asker);
-      else {
-        this.#parts.set(at, item);
-        this.#versions.add(item, at);
-      }
+      this.#versions.add(item, at);
+      if (!isPast) this.#parts.set(at, item);
     }
     return item;
   }
@@ -416,21 +361,6 @@ export class ModuleGraph {
     return [...names];
   }
 
-  #requires(item: Item): string[] {
-    const source = item.source as Source;
-    const cache = loadedCommonModules();
-    const isLoaded = cache[source.path] !== undefined;
-    return literalRequires(source, isLoaded)
-      .filter(({ specifier, atTop }) => {
-        if (isBuiltin(specifier)) return false;
-        if (!isLoaded && atTop) return true;
-        const found = resolveFrom(source.path, specifier, 'require');
-        // A module that cannot be found is said to be so at once: packages probe for optional ones.
-        return 'path' in found ? cache[found.path] !== undefined : isLoaded || atTop;
-      })
-      .map(({ specifier }) => specifier);
-  }
-
   // ---- definitions --------------------------------------------------------------------------------------------------------------------
 
   #def(item: Item): ModuleDef {
@@ -474,7 +404,7 @@ export class ModuleGraph {
       if (form.isAsync) def.async = true;
       if (source.kind === 'esm') this.#link(item, def, form.specifiers, []);
       else {
-        this.#link(item, def, [], this.#requires(item));
+        this.#link(item, def, [], neededRequires(source));
         if (form.patched.code.includes(HELPERS_SPECIFIER)) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
         if (item.wantsNames) def.names = this.#names(item, new Set());
       }

@@ -5,39 +5,16 @@
  *   ids keep their content, for the calls that run still. Each such step is a generation.
  */
 import { ModuleError } from '../core/errors.ts';
-import { isUnchanged, type Reading, readSettled, type Stamp, stampOf } from './disk.ts';
-import { type Loaded, loadedText } from './loaded-text.ts';
-import type { Item } from './module-item.ts';
-import { clearResolvers, resolveFrom } from './resolve.ts';
+import type { Dep } from '../core/module-batch.ts';
+import type { Reading } from './disk.ts';
+import { isSame, looking, oldest, readVersion, STARTED_AT, type Version } from './file-version.ts';
+import { describeItem, type Item } from './module-item.ts';
+import { clearResolvers, type RequestKind, resolveFrom } from './resolve.ts';
 
 /** Generations whose modules are kept for calls that run still. */
 const KEPT_GENERATIONS = 32;
-/** Clocks of file systems and of this process may differ by so much. */
-const SLACK_MS = 2000;
 /** Attempts to find all files of a call at rest. */
 const ATTEMPTS = 20;
-
-/** Clocks of file systems are that coarse. */
-const GRAIN_MS = 20;
-
-/** When this process started. */
-const STARTED_AT = performance.timeOrigin - SLACK_MS;
-
-/** The moment of looking at a disk: what was changed before it has a lower stamp. */
-const looking = (): number => Date.now() - GRAIN_MS;
-
-/** A file as it is sent. */
-interface Version extends Partial<Reading> {
-  readonly text: string;
-  /** Since when the file has had this text, at the latest. */
-  readonly since: number;
-  /** When it was last seen to have it; undefined for what is known to be old. */
-  seenAt: number | undefined;
-  /** It has been part of a call: without `reload` it stays what it is. */
-  isSettled: boolean;
-  /** It is what the program itself has loaded. */
-  isLoaded: boolean;
-}
 
 /** When an item was the current one of its place. */
 interface Life {
@@ -47,7 +24,7 @@ interface Life {
   /** What it asked for, beyond what it needs statically. */
   asked?: Set<Item>;
   /** What it asked for and did not get. */
-  missed?: Map<string, 'import' | 'require'>;
+  missed?: Map<string, RequestKind>;
 }
 
 /** What is needed of the graph. */
@@ -55,6 +32,12 @@ export interface ChangingGraph {
   readonly items: readonly (Item | undefined)[];
   /** The items of a closure. */
   closure(ref: string | number): readonly Item[];
+  /** The current item of a file, made if there is none. */
+  file(path: string): Item;
+  /** The current item of a file, if there is one. */
+  current(path: string): Item | undefined;
+  /** Where a specifier leads. */
+  resolve(from: Item, specifier: string, kind: RequestKind): Dep;
   /** Takes items and sources out of the tables of what is current. */
   forget(items: ReadonlySet<Item>, paths: ReadonlySet<string>): void;
   /** Lets go of items for good. */
@@ -67,10 +50,14 @@ export class Versions {
   readonly #graph: ChangingGraph;
   readonly #versions = new Map<string, Version>();
   readonly #lives = new Map<Item, Life>();
+  /** Files of modules that were imported by name, by their first ids. */
+  readonly #entries = new Map<number, string>();
+  /** A module that has been replaced, while what it asks for is looked up: among the modules of its own time. */
+  #asker: Item | undefined;
   /** References that were looked at in this turn of the loop. */
   readonly #fresh = new Set<string | number>();
   /** When each generation was last seen to be what stands on the disk. */
-  readonly #seenAt: number[] = [looking()];
+  readonly #seenAt = new Map<number, number>([[0, looking()]]);
   #generation = 0;
 
   constructor(graph: ChangingGraph, isReloading: boolean) {
@@ -87,11 +74,27 @@ export class Versions {
 
   /** Takes note of a new item and its place. */
   add(item: Item, at: string): void {
-    this.#lives.set(item, { at, born: this.#generation, died: Infinity });
+    const born = this.#asker ? this.#lastOf(this.#asker) : this.#generation;
+    this.#lives.set(item, { at, born, died: this.#asker ? born + 1 : Infinity });
+  }
+
+  /** Takes note that a module was imported by name, and will be by the same reference. */
+  noteEntry({ id, source }: Item): void {
+    if (this.isReloading && source) this.#entries.set(id, source.path);
+  }
+
+  /** The same reference in the newest form of its module. */
+  newest(ref: string): string {
+    const [id = '', name = ''] = ref.split(/#(.*)/s);
+    const path = this.#entries.get(Number(id));
+    if (path === undefined) return ref;
+    const item = this.#graph.current(path);
+    const isFresh = item?.closure && !(this.isDue(item.id) && this.refresh(item.id));
+    return `${isFresh ? item.id : this.settle(() => this.#graph.file(path).id, Number)}#${name}`;
   }
 
   /** Takes note that a module has asked for another, or in vain. */
-  noteAsked(from: Item, specifier: string, kind: 'import' | 'require', target: Item | undefined): void {
+  #noteAsked(from: Item, specifier: string, kind: RequestKind, target: Item | undefined): void {
     const life = this.#lives.get(from);
     if (!this.isReloading || !life) return;
     if (target) (life.asked ??= new Set()).add(target);
@@ -104,22 +107,63 @@ export class Versions {
     if (life) (life.asked ??= new Set()).add(target);
   }
 
-  /** Takes note of a new item for a generation that is over: the last one of `asker`. */
-  addPast(item: Item, at: string, asker: Item): void {
-    const born = this.#lastOf(asker);
-    this.#lives.set(item, { at, born, died: born + 1 });
+  /** Where a specifier leads that a context asks for: to a module that is of one time with the one that asks. */
+  find(item: Item, specifier: string, kind: RequestKind, isWhole: boolean): Dep {
+    if (this.isDue(item.id) && !this.#isStale(item)) this.refresh(item.id);
+    if (!this.#isStale(item)) {
+      const target = this.settle(
+        () => this.#graph.resolve(item, specifier, kind),
+        (found) => (isWhole && typeof found === 'number' ? found : undefined),
+        item,
+      );
+      if (!this.#isStale(item)) {
+        this.#noteAsked(item, specifier, kind, typeof target === 'number' ? this.#graph.items[target] : undefined);
+        return target;
+      }
+    }
+    return this.asIn(item, () => {
+      const target = this.#graph.resolve(item, specifier, kind);
+      if (typeof target === 'number') this.#graph.closure(target);
+      return target;
+    });
   }
 
-  /** Whether an item has been replaced. */
-  isStale(item: Item): boolean {
-    return (this.#lives.get(item)?.died ?? Infinity) <= this.#generation;
+  /** Does what finds or makes modules for `item`: if that has been replaced, among those of its time. */
+  asIn<T>(item: Item | undefined, act: () => T): T {
+    const before = this.#asker;
+    this.#asker = item && this.#isStale(item) ? item : undefined;
+    try {
+      return act();
+    } finally {
+      this.#asker = before;
+    }
   }
 
-  /** The item that stood at a place when `asker` was current. */
-  past(asker: Item, at: string): Item | undefined {
-    const time = this.#lastOf(asker);
+  /** Whether modules of a time that is over are being looked up. */
+  get isPast(): boolean {
+    return this.#asker !== undefined;
+  }
+
+  /** The item that stood at a place in the time of the module that asks. */
+  past(at: string): Item | undefined {
+    const time = this.#lastOf(this.#asker as Item);
     for (const [item, life] of this.#lives) if (life.at === at && life.born <= time && time < life.died) return item;
     return undefined;
+  }
+
+  /** The item of a file in the time of the module that asks; undefined if that is now. */
+  pastFile(path: string): Item | undefined {
+    const asker = this.#asker;
+    const past = asker && this.past(path);
+    if (!asker || past) return past;
+    // Nobody has asked for it in that time: the one of now will do if it was the same then.
+    const item = this.asIn(undefined, () => this.#graph.items[this.settle(() => this.#graph.file(path).id, Number)] as Item);
+    if (this.#wasThere(item.id, asker)) return item;
+    throw new ModuleError(
+      'ERR_MITOS_MODULE_CHANGED',
+      `Cannot serve ${describeItem(item)} to ${describeItem(asker)}: they have been changed on disk since the call began`,
+      { hint: 'make the call again' },
+    );
   }
 
   /** True until the files of a reference have been looked at in this turn of the loop. */
@@ -176,8 +220,8 @@ export class Versions {
   }
 
   /** Whether all files of a reference are what they were when `asker` was last current. */
-  wasThere(ref: string | number, asker: Item): boolean {
-    const time = this.#seenAt[this.#lastOf(asker)] ?? 0;
+  #wasThere(ref: string | number, asker: Item): boolean {
+    const time = this.#seenAt.get(this.#lastOf(asker)) ?? 0;
     return this.#graph.closure(ref).every(({ source }) => !source || (this.#versions.get(source.path)?.since ?? Infinity) <= time);
   }
 
@@ -192,6 +236,10 @@ export class Versions {
       }
     }
     return all;
+  }
+
+  #isStale(item: Item): boolean {
+    return (this.#lives.get(item)?.died ?? Infinity) <= this.#generation;
   }
 
   #lastOf(item: Item): number {
@@ -237,7 +285,7 @@ export class Versions {
       else if (newest && (version.seenAt ?? STARTED_AT) < newest.version.since) throw mixture(newest.path, path);
     }
     for (const { version } of used) version.isSettled = true;
-    this.#seenAt[this.#generation] = looking();
+    this.#seenAt.set(this.#generation, looking());
     this.#markFresh(ref);
   }
 
@@ -255,7 +303,7 @@ export class Versions {
     for (const path of paths) this.#versions.delete(path);
     this.#graph.forget(affected, paths);
     this.#generation++;
-    this.#seenAt[this.#generation] = looking();
+    this.#seenAt.set(this.#generation, looking());
     for (const item of affected) {
       const life = this.#lives.get(item);
       if (life && life.died === Infinity) life.died = this.#generation;
@@ -274,7 +322,7 @@ export class Versions {
       else users.set(needed, [item]);
     };
     for (const item of this.#graph.items) {
-      if (!item || this.isStale(item)) continue;
+      if (!item || this.#isStale(item)) continue;
       if (item.source && paths.has(item.source.path)) affected.add(item);
       for (const dep of Object.values(item.def?.deps ?? {})) if (typeof dep === 'number') use(item, this.#graph.items[dep]);
       use(item, item.parent);
@@ -291,7 +339,7 @@ export class Versions {
       ids.push(item.id);
       this.#lives.delete(item);
     }
-    delete this.#seenAt[this.#generation - KEPT_GENERATIONS - 1];
+    this.#seenAt.delete(this.#generation - KEPT_GENERATIONS - 1);
     if (ids.length) this.#graph.drop(ids);
   }
 }
@@ -302,46 +350,4 @@ function mixture(newer: string, older: string): ModuleError {
     `Cannot send ${newer} together with ${older}: ${older} has been changed on disk since the program loaded or sent it, and ${newer} is newer than that`,
     { hint: 'restart the program, or make its router with { reload: true }' },
   );
-}
-
-/** A file that cannot be read any more has changed, too. */
-function isSame(path: string, version: Reading): boolean {
-  try {
-    return isUnchanged(path, version);
-  } catch {
-    return false;
-  }
-}
-
-function readVersion(path: string): Version {
-  const reading = readSettled(path);
-  return { ...reading, since: Math.min(reading.stamp.ctimeMs, Date.now()), seenAt: looking(), isSettled: false, isLoaded: false };
-}
-
-/** The text that the program has loaded; of what it has not loaded, the text that is there now. */
-function oldest(path: string, loaded: string | undefined): Version {
-  const stamp = stampOf(path);
-  if (loaded !== undefined && (!stamp || stamp.ctimeMs <= STARTED_AT)) return old(loaded, stamp);
-  let now: Version | undefined;
-  try {
-    now = readVersion(path);
-  } catch (error) {
-    if (loaded === undefined) throw error;
-    // Not to be read: the program has it all the same.
-    return old(loaded);
-  }
-  if (now.since <= STARTED_AT) return now;
-  const known: Loaded = loaded === undefined ? loadedText(path, now.text) : { state: 'known', text: loaded };
-  if (known.state === 'lost') {
-    throw new ModuleError('ERR_MITOS_MODULE_CHANGED', `Cannot send ${path}: it has been changed on disk since the program loaded it`, {
-      hint: 'restart the program, or make its router with { reload: true }',
-    });
-  }
-  if (known.state === 'not loaded') return now;
-  return known.text === now.text ? { ...now, isLoaded: true } : old(known.text);
-}
-
-/** What the program has loaded. A stamp says that it is what stands on the disk, too. */
-function old(text: string, stamp?: Stamp): Version {
-  return { text, ...(stamp && { stamp, isSure: true }), since: STARTED_AT, seenAt: stamp && looking(), isSettled: true, isLoaded: true };
 }

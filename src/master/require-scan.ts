@@ -1,5 +1,6 @@
 /** What a CommonJS module requires by literal specifiers, and what it exports by name. */
 import { initSync, parse as lex } from 'cjs-module-lexer';
+import { isBuiltin, loadedCommonModules, resolveFrom } from './resolve.ts';
 import type { Source } from './source.ts';
 import { child, children, isFunctionNode, type Syntax } from './syntax.ts';
 
@@ -51,4 +52,19 @@ export function commonNames(code: string): { exports: string[]; reexports: strin
   } catch {
     return { exports: [], reexports: [] };
   }
+}
+
+/** What a CommonJS module will require: of one that the master has loaded, what it has loaded by literal specifiers; else those at top level. */
+export function neededRequires(source: Source): string[] {
+  const cache = loadedCommonModules();
+  const isLoaded = cache[source.path] !== undefined;
+  return literalRequires(source, isLoaded)
+    .filter(({ specifier, atTop }) => {
+      if (isBuiltin(specifier)) return false;
+      if (!isLoaded && atTop) return true;
+      const found = resolveFrom(source.path, specifier, 'require');
+      // A module that cannot be found is said to be so at once: packages probe for optional ones.
+      return 'path' in found ? cache[found.path] !== undefined : isLoaded || atTop;
+    })
+    .map(({ specifier }) => specifier);
 }
