@@ -185,7 +185,8 @@ export class Responder {
     const src = srcOf(message);
     // What a module that is not there yet will lead to is not known.
     const keep = this.#graph.isServed('from' in query ? query.from : Number(target));
-    this.#linkTo(src).answer(query, { target, ids: modules.map(({ id }) => id), keep }, this.#finder(src, modules));
+    const ids = modules.map(({ id }) => id);
+    this.#linkTo(src).answer(query, ids, this.#finder(src, modules), { target, ids, keep });
   }
 
   #onIdentify(message: Buffer): void {

@@ -52,15 +52,10 @@ export class RelayLink {
     this.#relay({ to, ids: toRanges(known) });
   }
 
-  /** Sends the neighbour's hop content that it has asked for. */
-  bring(re: ModuleQuery, ids: readonly number[], find: Find): void {
+  /** Sends the neighbour's hop content that it has asked for, and the answer if that is all. */
+  answer(re: ModuleQuery, ids: readonly number[], find: Find, answer?: Answer): void {
     for (const batch of this.#lacking(ids, find)) this.#relay({ re, own: toRanges(batch.ids) }, batch);
-  }
-
-  /** Answers a question of the neighbour's hop. */
-  answer(re: ModuleQuery, { target, ids, keep }: Answer, find: Find): void {
-    this.bring(re, ids, find);
-    this.#relay({ re, target, ids: toRanges(ids), ...(keep && { keep }) });
+    if (answer) this.#relay({ re, target: answer.target, ids: toRanges(ids), ...(answer.keep && { keep: true }) });
   }
 
   /** The neighbour says that it lacks a module, whatever it was sent. */

@@ -130,7 +130,7 @@ export class Relay {
     } else {
       this.#takeLoads();
       const known = this.#known(query, link);
-      if (known) this.#answer(frame, query, known);
+      if (known) this.#answer(frame, known.ids, false, known);
       else this.#ask(query, frame);
     }
   }
@@ -147,15 +147,16 @@ export class Relay {
   }
 
   #ask(query: ModuleQuery, frame?: Buffer): void {
-    const key = JSON.stringify(query);
-    const { router, config } = this.#hop;
+    // What is missed here may be on its way already.
+    const wanted = 'id' in query && JSON.stringify({ id: query.id });
+    const key = wanted && this.#asked.has(wanted) ? wanted : JSON.stringify(query);
     const waiting = this.#asked.get(key);
     if (waiting) {
       if (frame) waiting.push(frame);
       return;
     }
     this.#asked.set(key, frame ? [frame] : []);
-    router.route(jsonFrame(NORMAL, MASTER, config.id, GET_MODULE, RELAY, query), undefined);
+    this.#hop.router.route(jsonFrame(NORMAL, MASTER, this.#hop.config.id, GET_MODULE, RELAY, query), undefined);
   }
 
   /** Content goes to those who wait as it comes. */
@@ -163,52 +164,38 @@ export class Relay {
     const key = JSON.stringify(query);
     const waiting = this.#asked.get(key) || [];
     if (target === undefined) {
-      for (const frame of waiting) this.#bring(frame, query, own);
+      for (const frame of waiting) this.#answer(frame, own, 'id' in query);
       return;
     }
     const answer: Answer = { target, ids: fromRanges(ids), keep };
     this.#asked.delete(key);
-    if (keep) this.#keep(key, answer);
-    for (const frame of waiting) this.#answer(frame, query, answer);
+    if (keep && this.#answers.set(key, answer).size > MAX_ANSWERS) this.#answers.delete(this.#answers.keys().next().value as string);
+    for (const frame of waiting) this.#answer(frame, answer.ids, false, answer);
   }
 
-  #keep(key: string, answer: Answer): void {
-    this.#answers.set(key, answer);
-    for (const oldest of this.#answers.keys()) {
-      if (this.#answers.size <= MAX_ANSWERS) break;
-      this.#answers.delete(oldest);
-    }
-  }
-
-  #bring(frame: Buffer, query: ModuleQuery, ids: readonly number[]): void {
-    const stream = this.#hop.router.children.get(srcOf(frame));
-    if (!stream) return;
-    const link = this.#linkTo(stream);
-    // Who asks for a module by its id has lost it, or gets another edition: also what the link has carried is sent.
-    if ('id' in query) for (const id of ids) link.lost(id);
-    if (replyToOf(frame) === RELAY) link.bring(query, ids, this.#find);
-    else this.#pass(stream.peerId, ids);
-  }
-
-  #answer(frame: Buffer, query: ModuleQuery, answer: Answer): void {
+  /**
+   * Sends who has asked modules, and the answer if it is there. Who asks for a module by its id has lost it, or gets another edition: then also what
+   * the link has carried is sent.
+   */
+  #answer(frame: Buffer, ids: readonly number[], isLost: boolean, answer?: Answer): void {
     const { router } = this.#hop;
     const src = srcOf(frame);
     const stream = router.children.get(src);
     // Who is gone needs none.
     if (!stream) return;
-    if (replyToOf(frame) === RELAY) {
-      this.#linkTo(stream).answer(query, answer, this.#find);
-      return;
+    const link = this.#linkTo(stream);
+    if (isLost) for (const id of ids) link.lost(id);
+    if (replyToOf(frame) === RELAY) link.answer(jsonOf(frame) as ModuleQuery, ids, this.#find, answer);
+    else {
+      link.pass(src, ids, this.#find);
+      if (answer) router.route(jsonFrame(NORMAL, src, MASTER, replyToOf(frame), 0, answer.target), undefined);
     }
-    this.#pass(src, answer.ids);
-    router.route(jsonFrame(NORMAL, src, MASTER, replyToOf(frame), 0, answer.target), undefined);
   }
 
   /** The one above answers nothing any more: all who wait are told why. */
   #onRefused({ code, message }: Reason): void {
     const asked = [...this.#asked];
     this.#asked.clear();
-    for (const [key, frames] of asked)
-      for (const frame of frames) this.#answer(frame, JSON.parse(key) as ModuleQuery, { target: { code, message }, ids: [] });
+    for (const [, frames] of asked) for (const frame of frames) this.#answer(frame, [], false, { target: { code, message }, ids: [] });
   }
 }
