@@ -1,8 +1,9 @@
 /** The runtime of a child: what it does not know, it asks the master. */
 import { mitosError } from '../core/errors.ts';
-import { ALLOCATE, BUNDLE, GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD } from '../core/handles.ts';
+import { ALLOCATE, BUNDLE, GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD, RELAY } from '../core/handles.ts';
 import type { LogData } from '../core/log.ts';
-import { packModules } from '../core/module-pack.ts';
+import { cut, packBatches } from '../core/module-pack.ts';
+import { relayMessage, toRanges } from '../core/relay-message.ts';
 import type { UserSide } from '../core/user-side.ts';
 import { CONTROL, type ContextId, dataOf, HEADER, MASTER } from '../core/wire.ts';
 import type { Context } from './context.ts';
@@ -107,7 +108,16 @@ export class ChildRuntime implements Runtime {
     const missing = this.#user.importer.closure(id).filter((def) => !had.has(def.id));
     for (const def of missing) had.add(def.id);
     had.add(id);
-    if (missing.length) this.endpoint.send(dst, LOAD, 0, Buffer.concat([Buffer.alloc(HEADER), packModules(missing)]));
+    if (!missing.length) return;
+    // Those below this context are served by its hop, which knows what it has passed on to whom.
+    const isBelow = this.#isBelow(dst);
+    const data = isBelow ? [relayMessage({ to: dst, ids: toRanges(missing.map((def) => def.id)) })] : packBatches(missing).map((batch) => batch.data);
+    for (const message of data.flatMap(cut)) this.endpoint.send(isBelow ? this.self.id : dst, isBelow ? RELAY : LOAD, 0, message);
+  }
+
+  #isBelow(dst: ContextId): boolean {
+    for (let at = this.registry.get(dst); at; at = at.via || undefined) if (at.via === this.self) return true;
+    return false;
   }
 
   allocateId(): MaybePromise<ContextId> {

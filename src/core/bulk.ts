@@ -2,11 +2,11 @@
  * Messages larger than a frame. Their fragments carry the lowest priority, so calls and control frames overtake them; a
  * window of credit between the two ends bounds what every hop between may have to hold. Several large messages to one
  * context take turns, fragment by fragment, but what goes to one mailbox stays in order: until a large message to it is known
- * to have arrived, small ones follow it as fragments too. Modules, calls and their cancellation count as one mailbox, so that
- * a call never overtakes its modules.
+ * to have arrived, small ones follow it as fragments too. Calls and their cancellation count as one mailbox. Modules travel in parts
+ * that fit into frames, so they are in front of the call that needs them, whatever is under way.
  */
 import { mitosError } from './errors.ts';
-import { BULK_CREDIT, CALL, CANCEL, LOAD } from './handles.ts';
+import { BULK_CREDIT, CALL, CANCEL } from './handles.ts';
 import type { Limits } from './limits.ts';
 import { toReason } from './reason.ts';
 import { holds, type IdSet } from './route-table.ts';
@@ -86,7 +86,7 @@ export class BulkSender {
     const isLarge = total > MAX_FRAME_DATA;
     let target = this.#targets.get(dst);
     if (!isLarge && !target) return false;
-    const key = handle === LOAD || handle === CANCEL ? CALL : handle;
+    const key = handle === CANCEL ? CALL : handle;
     let lane = target?.lanes.get(key);
     if (!isLarge && !lane) return false;
     if (!target) this.#targets.set(dst, (target = { lanes: new Map(), sent: 0, taken: 0, isPumping: false }));

@@ -37,6 +37,7 @@ export type ErrorCode = `ERR_MITOS_${
   | 'MODULE_SYNTAX'
   | 'MODULE_DENIED'
   | 'MODULE_CHANGED'
+  | 'MODULE_DAMAGED'
   | 'ADDON'
   | 'CHILD_EXIT'
   | 'RESOURCE'}`;

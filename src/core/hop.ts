@@ -6,11 +6,12 @@ import { brotliDecompressSync } from 'zlib';
 import { type Clock, systemClock } from './clock.ts';
 import type { ChildConfig } from './config.ts';
 import { type MitosError, mitosError } from './errors.ts';
+import { LOAD } from './handles.ts';
 import { toReason } from './reason.ts';
 import { Router, type RouterExtension, type RouterHooks } from './router.ts';
 import { type KeepAlive, Stream } from './stream.ts';
 import type { Transport } from './transport.ts';
-import { type ContextId, dataOf, replyToOf } from './wire.ts';
+import { authOf, type ContextId, dataOf, handleOf, replyToOf } from './wire.ts';
 
 /** What the parent layer does for its hop. */
 export interface ParentLayer {
@@ -66,6 +67,8 @@ export class Hop {
   readonly methods: Record<string, unknown> = {};
   /** What bundles have added to the router, by handle. */
   readonly extensions: Map<number, RouterExtension> = new Map();
+  /** What this context was sent of modules, as it came: children may need the same. */
+  readonly loads: Buffer[] = [];
   /** What bundles can import: the exports of the core, and those of the parent layer once it is here. */
   #core: object;
   parentLayer: ParentLayer | undefined;
@@ -77,7 +80,10 @@ export class Hop {
     this.#core = core;
     this.host = host;
     const hooks: RouterHooks = {
-      deliver: (frame) => host.deliver(frame),
+      deliver: (frame) => {
+        if (handleOf(frame) === LOAD && config.ancestors.includes(authOf(frame))) this.loads.push(Buffer.from(frame));
+        host.deliver(frame);
+      },
       onHello: (stream, data) => this.parentLayer?.onHello(stream, data),
       onConnect: (frame) => this.#onConnect(frame),
       onShutdown: (frame, id, graceMs) => this.#onShutdown(frame, id, graceMs),

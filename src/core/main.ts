@@ -12,7 +12,7 @@ import type { ChildConfig, LifeNotice } from './config.ts';
 import { describe } from './describe.ts';
 import { closeStrayDescriptors, IN, OUT, readExactly, rest, tryRead } from './descriptors.ts';
 import { fdTransport, writeNow } from './fd-transport.ts';
-import { FIRST_MAILBOX, HELLO } from './handles.ts';
+import { FIRST_MAILBOX, HELLO, LOAD } from './handles.ts';
 import { Hop, type Sources } from './hop.ts';
 import { addShortcut, pumpOf, startIoThread, type ThreadData } from './io-thread.ts';
 import { FrameLink, PortTransport, sharedLock } from './port-transport.ts';
@@ -31,7 +31,7 @@ export { SocketTransport } from './fd-transport.ts';
 export { threadSource } from './hop.ts';
 export { CONTEXT } from './live.ts';
 export { LogLimiter } from './log.ts';
-export { KINDS } from './module-batch.ts';
+export { checksumOf, KINDS, Parts, unpackModules } from './module-batch.ts';
 export { PortTransport } from './port-transport.ts';
 export { fromReason, toReason } from './reason.ts';
 export { FIRST_PAGED_ID, holds, PAGE } from './route-table.ts';
@@ -150,13 +150,18 @@ function bootThreaded(config: ChildConfig, sources: Sources): void {
 
 /**
  * Reads the frames that came right behind the greeting, so that a first call need not wait until the I/O thread is up: those for
- * the user's side are handled here, the others are left to that thread, which reads all that follows.
+ * the user's side are handled here, the others are left to that thread, which reads all that follows. Modules go both ways: that thread
+ * keeps them for children.
  */
 function takeFirstFrames(config: ChildConfig): { own: Buffer[]; others: Buffer[] } {
   const own: Buffer[] = [];
   const others: Buffer[] = [];
-  const isOwn = (frame: Buffer): boolean => dstOf(frame) === config.id && handleOf(frame) >= FIRST_MAILBOX;
-  if (config.firstBytes) new FrameParser().push(readExactly(config.firstBytes), (frame) => (isOwn(frame) ? own : others).push(frame));
+  const take = (frame: Buffer): void => {
+    const isOwn = dstOf(frame) === config.id && handleOf(frame) >= FIRST_MAILBOX;
+    if (isOwn) own.push(frame);
+    if (!isOwn || handleOf(frame) === LOAD) others.push(frame);
+  };
+  if (config.firstBytes) new FrameParser().push(readExactly(config.firstBytes), take);
   return { own, others };
 }
 
@@ -166,8 +171,11 @@ function runIo({ config, port, cells, sources, bundles, first }: ThreadData): vo
     link.notify({ graceMs });
     setTimeout(die, untilMs);
   };
+  let isFirst = true;
   const hop = new Hop(config, sources, core(), {
-    deliver: (frame) => link.send(frame),
+    deliver: (frame) => {
+      if (!isFirst || handleOf(frame) !== LOAD) link.send(frame);
+    },
     onOrphan: () => end(0, 500),
     onShutdown: (graceMs) => end(graceMs, graceMs + 200),
   });
@@ -188,6 +196,7 @@ function runIo({ config, port, cells, sources, bundles, first }: ThreadData): vo
   self.hop = hop;
   for (const bundle of bundles) hop.install(bundle);
   if (transport) hop.attachParent(transport).feed(Buffer.from(first));
+  isFirst = false;
 }
 
 function greet(hop: Hop): void {

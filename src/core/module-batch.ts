@@ -1,10 +1,13 @@
 /**
  * Modules on the wire. A batch is one compressed stream, so that sources share a dictionary and metadata costs next to nothing:
- * u32 inflated size, then brotli of: u32 length of the JSON table, the table, all sources joined. A row of the table is
+ * u32 checksum of the rest, u32 inflated size, then brotli of: u32 length of the JSON table, the table, all sources joined. A row of the table is
  * `[id, kind, url, characters, deps, names?]`, where kind = index in KINDS * 2 + (has top-level await) + 8 * level.
+ *
+ * It travels in parts that fit into frames: u8 1 when it goes on in the next of the same source, else 0; then bytes.
  */
 import { brotliDecompressSync } from 'zlib';
-import { mitosError } from './errors.ts';
+import { type ErrorCode, mitosError } from './errors.ts';
+import { type ContextId, HEADER, srcOf } from './wire.ts';
 
 /** Where an import leads: a module id, a builtin (`node:fs`, `mitos:core`), or the reason why it cannot be had. */
 export type Dep = number | string | { code: string; message: string; hint?: string };
@@ -44,41 +47,64 @@ export const KINDS: readonly ModuleKind[] = ['esm', 'cjs', 'json', 'inline'];
 /** A row of the table. */
 export type Row = [id: number, kind: number, url: string, length: number, deps: Record<string, Dep>, names?: readonly string[]];
 
-const protocol = (what: string): Error => mitosError('ERR_MITOS_PROTOCOL', `Cannot read a batch of modules: ${what}`);
+const unreadable = (what: string, code: ErrorCode = 'ERR_MITOS_PROTOCOL'): Error =>
+  mitosError(code, `Cannot read a batch of modules: ${what}`, { hint: 'call again: they are sent again' });
+
+/**
+ * Checksum of the bytes of a batch behind its first four. Every step is one to one, so bytes changed in one place never go unseen. It guards against
+ * damage and not against those above, who may run anything here anyway; and a hash of `crypto`, which most contexts never load, would cost each
+ * of them more than all else that is done with its first modules.
+ */
+export function checksumOf(data: Buffer): number {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  let sum = 0;
+  // What is left over in front is part of the size, which is checked by itself.
+  for (let at = data.length - 4; at > 3; at -= 4) {
+    sum = Math.imul(sum ^ view.getInt32(at), 0x9e3779b1);
+    sum ^= sum >>> 15;
+  }
+  return sum >>> 0;
+}
+
+/** Puts together what came in parts, of those who are obeyed. */
+export class Parts {
+  readonly #parts: Map<ContextId, Buffer[]> = new Map();
+
+  /** Takes a frame; gives the whole with its last part. */
+  add(frame: Buffer): Buffer | undefined {
+    const src = srcOf(frame);
+    const parts = this.#parts.get(src) || [];
+    parts.push(frame.subarray(HEADER + 1));
+    this.#parts.set(src, parts);
+    return !frame[HEADER] && this.#parts.delete(src) ? Buffer.concat(parts) : undefined;
+  }
+}
 
 /**
  * Reads a batch. Never inflates more than the batch declares, and never more than `maxBytes`.
  *
- * Throws `ERR_MITOS_LIMIT` for a batch that declares more, `ERR_MITOS_PROTOCOL` for anything that is not a batch.
+ * Throws `ERR_MITOS_MODULE_DAMAGED` for a batch that is not what was sent, `ERR_MITOS_LIMIT` for one that declares more, `ERR_MITOS_PROTOCOL` for
+ * anything that is not a batch.
  */
 export function unpackModules(data: Buffer, maxBytes: number): ModuleDef[] {
-  if (data.length < 8) throw protocol('it is too short');
-  const size = data.readUInt32BE(0);
-  if (size > maxBytes)
-    throw mitosError('ERR_MITOS_LIMIT', `Cannot read a batch of modules: ${size} bytes declared, the limit is ${maxBytes}`);
-  let plain: Buffer;
-  let rows: unknown;
-  let end = 0;
+  const size = data.length > 11 ? data.readUInt32BE(4) : 0;
+  if (size > maxBytes) throw unreadable(`${size} bytes declared, the limit is ${maxBytes}`, 'ERR_MITOS_LIMIT');
+  if (!size || data.readUInt32BE(0) !== checksumOf(data)) throw unreadable('its checksum differs', 'ERR_MITOS_MODULE_DAMAGED');
   try {
-    plain = brotliDecompressSync(data.subarray(4), { maxOutputLength: size || 1 });
-    end = plain.readUInt32BE(0) + 4;
-    rows = JSON.parse(plain.toString('utf8', 4, end));
+    const plain = brotliDecompressSync(data.subarray(8), { maxOutputLength: size });
+    if (plain.length !== size) throw Error('it is not of the declared size');
+    const end = plain.readUInt32BE(0) + 4;
+    const sources = plain.toString('utf8', end);
+    let at = 0;
+    return (JSON.parse(plain.toString('utf8', 4, end)) as Row[]).map((row) => {
+      const [id, kind, url, length, deps, names] = row;
+      const def: ModuleDef = { id, url, kind: KINDS[(kind >> 1) & 3] as ModuleKind, code: sources.slice(at, (at += length)), deps };
+      if (kind & 1) def.async = true;
+      if (names) def.names = names;
+      if (kind > 7) def.level = kind >> 3;
+      return def;
+    });
   } catch (error) {
-    throw protocol((error as Error).message);
+    throw unreadable((error as Error).message);
   }
-  if (plain.length !== size || !Array.isArray(rows)) throw protocol('it is not of the declared form');
-  const sources = plain.toString('utf8', end);
-  let at = 0;
-  return (rows as Row[]).map((row) => {
-    const [id, kind, url, length, deps, names] = row;
-    const name = KINDS[(kind >> 1) & 3];
-    if (!(id >= 0 && name && length >= 0 && at + length <= sources.length && typeof url === 'string' && deps && typeof deps === 'object')) {
-      throw protocol('a row of its table is not valid');
-    }
-    const def: ModuleDef = { id, url, kind: name, code: sources.slice(at, (at += length)), deps };
-    if (kind & 1) def.async = true;
-    if (names) def.names = names;
-    if (kind > 7) def.level = kind >> 3;
-    return def;
-  });
 }

@@ -48,7 +48,7 @@ export interface RouterHooks {
   onFlush(frame: Buffer): void;
   /** The link to the parent is gone. */
   onOrphan(reason: MitosError): void;
-  /** Handlers that bundles have added, by handle. */
+  /** Handlers that bundles have added, by handle of routers; and for GET_MODULE, who answers the children of this context. */
   readonly extensions?: ReadonlyMap<number, RouterExtension>;
 }
 
@@ -109,6 +109,9 @@ export class Router {
       // Forged, or late: from behind the child, by a context that is gone. Not to be taken for a word of the child itself.
       if (this.routes.lookup(src) !== from) return;
       frame.writeUInt32BE(src, 12);
+      // A hop that keeps modules answers its children itself.
+      const answer = handleOf(frame) === handles.GET_MODULE && !dstOf(frame) && this.#hooks.extensions?.get(handles.GET_MODULE);
+      if (answer) return answer(frame, from, false);
     }
     const dst = dstOf(frame);
     if (dst === this.id) {
@@ -201,12 +204,14 @@ export class Router {
 
   #control(frame: Buffer, from: Ingress): void {
     const isTrusted = !from || from === this.parent;
-    const data = jsonOf(frame) as Record<string, number> | undefined;
     if (from && !isTrusted && srcOf(frame) !== from.peerId && handleOf(frame) !== handles.ALLOCATE) {
       // News and wishes go from neighbour to neighbour: what comes from further below is not vouched for by the child between.
       this.#noAuthority(frame);
       return;
     }
+    const extension = this.#hooks.extensions?.get(handleOf(frame));
+    if (extension) return extension(frame, from, isTrusted);
+    const data = jsonOf(frame) as Record<string, number> | undefined;
     switch (handleOf(frame)) {
       case handles.HELLO:
         if (from) this.#hooks.onHello(from, data);
@@ -224,9 +229,7 @@ export class Router {
         if (from && !this.id) this.#onAllocate(frame, from);
         return;
     }
-    const extension = this.#hooks.extensions?.get(handleOf(frame));
-    if (extension) extension(frame, from, isTrusted);
-    else if (isTrusted) this.#order(frame, data || {});
+    if (isTrusted) this.#order(frame, data || {});
     else this.#noAuthority(frame);
   }
 

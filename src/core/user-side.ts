@@ -11,12 +11,12 @@ import { GET_MODULE, LOAD, LOG } from './handles.ts';
 import { Importer, type ModuleAnswer } from './importer.ts';
 import { LiveValues } from './live.ts';
 import { type LogData, type LogLevel, LogLimiter, type LogSource } from './log.ts';
-import { type Dep, type ModuleDef, unpackModules } from './module-batch.ts';
+import { type Dep, type ModuleDef, Parts, unpackModules } from './module-batch.ts';
 import { onRare, type Rare } from './rare.ts';
 import { fromReason } from './reason.ts';
 import { holds } from './route-table.ts';
 import type { TreeNotice } from './router.ts';
-import { authOf, type ContextId, dataOf, MASTER } from './wire.ts';
+import { authOf, type ContextId, jsonOf, MASTER } from './wire.ts';
 
 /** The module of what few calls need, see `rare.ts`. */
 const EXTRA = 'mitos:extra';
@@ -30,6 +30,9 @@ export class UserSide {
   readonly dispatcher: Dispatcher;
   readonly #limiter: LogLimiter;
   readonly #urls: Map<string, number> = new Map();
+  readonly #parts: Parts = new Parts();
+  /** Why modules that came could not be read. */
+  #damage: unknown;
 
   /**
    * @param sendFrame Passes a frame to the hop.
@@ -59,7 +62,7 @@ export class UserSide {
     this.live.makeContext = (id, name) => this.#makeContext(id, name);
     endpoint.onTree = (notice) => this.onTree(notice);
     endpoint.on(LOAD, (message) => {
-      if (endpoint.obeys(authOf(message))) this.#define(unpackModules(dataOf(message), config.limits.maxModuleBytes));
+      if (endpoint.obeys(authOf(message))) this.#load(message);
     });
   }
 
@@ -76,11 +79,9 @@ export class UserSide {
     this.#limiter.push({ id: this.config.id, source, level, text });
   }
 
-  /** Reads the answer to a question about modules, and takes in the modules that came with it. */
+  /** Reads the answer to a question about modules; the modules have come in front of it. */
   takeAnswer(reply: Buffer): Dep {
-    const { target, modules } = this.#readAnswer(reply);
-    this.#define(modules);
-    return target;
+    return this.#readAnswer(reply).target;
   }
 
   /** The id of a module of this context, by its URL. */
@@ -88,9 +89,17 @@ export class UserSide {
     return this.#urls.get(url);
   }
 
-  #define(modules: readonly ModuleDef[]): void {
-    for (const { url, id } of modules) this.#urls.set(url, id);
-    this.importer.define(modules);
+  /** What cannot be read is as good as not sent: who needs it asks for it, and is told why if that does not help either. */
+  #load(message: Buffer): void {
+    try {
+      const batch = this.#parts.add(message);
+      if (!batch) return;
+      const modules: ModuleDef[] = unpackModules(batch, this.config.limits.maxModuleBytes);
+      for (const { url, id } of modules) this.#urls.set(url, id);
+      this.importer.define(modules);
+    } catch (error) {
+      this.#damage = error;
+    }
   }
 
   /** The Context class lives in a module of its own, which the sender has sent ahead. */
@@ -101,13 +110,9 @@ export class UserSide {
     return this.live.makeContext === first ? undefined : this.live.makeContext(id, name);
   }
 
-  /** u16 length of the target, the target as JSON, and a batch of modules if there are any. */
   #readAnswer(reply: Buffer): ModuleAnswer {
-    const data = dataOf(reply);
-    const end = 2 + data.readUInt16BE(0);
-    return {
-      target: JSON.parse(data.toString('utf8', 2, end)) as Dep,
-      modules: end < data.length ? unpackModules(data.subarray(end), this.config.limits.maxModuleBytes) : [],
-    };
+    const target = jsonOf(reply) as Dep;
+    if (this.#damage && typeof target === 'number' && !this.importer.has(target)) throw this.#damage;
+    return { target, modules: [] };
   }
 }

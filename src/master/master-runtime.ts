@@ -80,7 +80,7 @@ export class MasterRuntime implements Runtime {
     this.live = new LiveValues(this.endpoint);
     const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA } };
     this.graph = new ModuleGraph({ apiModule: { code: API }, textModules, reload: options.reload });
-    this.responder = new Responder(this.endpoint, this.graph, BUNDLES);
+    this.responder = new Responder(this.endpoint, this.graph, BUNDLES, (dst) => this.#firstHopOf(dst));
     this.responder.onModule = (module) => options.emit('module', module);
     this.registry = new ContextRegistry(this);
     this.responder.nodeOf = (id) => this.registry.get(id)?.facts?.node;
@@ -127,6 +127,13 @@ export class MasterRuntime implements Runtime {
     const context = this.registry.get(from);
     if (!context) throw mitosError('ERR_MITOS_NO_ROUTE', `There is no context ${from} to connect through`);
     return dial(context, { host, port });
+  }
+
+  /** The child of this context that leads to another one; that one itself if it is not known who does. */
+  #firstHopOf(dst: ContextId): ContextId {
+    let at = this.registry.get(dst);
+    while (at?.via && at.via !== this.self) at = at.via;
+    return at?.via ? at.id : dst;
   }
 
   /** A context that is handed on needs its class there. */

@@ -172,6 +172,11 @@ export class ModuleGraph {
     return this.#text(name, text.code).id;
   }
 
+  /** Whether a module has been made ready to be sent. */
+  isServed(id: number): boolean {
+    return typeof id === 'number' && this.#items[id]?.def !== undefined;
+  }
+
   /** Answers a child. Never throws: a refusal is a target with a code and a message. */
   answer(query: ModuleQuery): ModuleAnswer {
     try {

@@ -1,27 +1,31 @@
-/** Answers what contexts ask of the master about modules, and remembers what each of them has been sent. */
+/**
+ * Answers what contexts ask of the master about modules, and remembers what each of them has been sent. What is for a context further below goes to the
+ * first hop on its way, once for all that are behind that hop (see `parent/relay.ts`).
+ */
 import type { Endpoint } from '../core/endpoint.ts';
 import { MitosError, mitosError } from '../core/errors.ts';
-import { GET_BUNDLE, GET_MODULE, IDENTIFY, LOAD } from '../core/handles.ts';
+import { GET_BUNDLE, GET_MODULE, IDENTIFY, RELAY } from '../core/handles.ts';
 import type { ModuleQuery } from '../core/importer.ts';
 import { type Dep, type ModuleDef } from '../core/module-batch.ts';
-import { packModules } from '../core/module-pack.ts';
+import { type Batch, packBatches } from '../core/module-pack.ts';
 import { holds, type IdSet } from '../core/route-table.ts';
-import { type ContextId, HEADER, jsonOf, MAX_FRAME_DATA, type Message, NORMAL, replyToOf, sizeOf, srcOf } from '../core/wire.ts';
+import { type ContextId, HEADER, jsonOf, MAX_FRAME_DATA, type Message, replyToOf, sizeOf, srcOf } from '../core/wire.ts';
+import { type Find, RelayLink } from '../parent/relay-link.ts';
 import { editionOf } from './editions.ts';
 import { EXTRA, type ModuleGraph } from './module-graph.ts';
 import { editionFor } from './syntax-level.ts';
 
 /** What has been sent. */
 export interface ResponderStats {
-  /** Modules sent, counted once for each context that got them. */
+  /** Modules sent over links of the master: once for each of its children, whatever number of contexts behind it need them. */
   modules: number;
-  /** Bytes of them on the wire. */
+  /** Bytes of them on these links. */
   moduleBytes: number;
   /** Requests of contexts for modules that nobody had predicted: each is a round trip. */
   requests: number;
 }
 
-/** One module on its way to one context. */
+/** One module on its way to one context; what a hop has already, it passes on without a word of this. */
 export interface SentModule {
   id: number;
   url: string;
@@ -42,7 +46,10 @@ interface Sent {
 /** Questions about modules that one context may ask: a program needs some hundreds, and each may make the master look at the disk. */
 const MAX_QUESTIONS = 20000;
 
-/** Batches kept for the next context that needs the same. */
+/** So many times more a hop may ask, for all that are behind it. */
+const RELAY_SHARE = 16;
+
+/** Sets of modules that are kept as they travel, for the next context that needs the same. */
 const MAX_BATCHES = 64;
 
 /** The master's answers to GET_MODULE, IDENTIFY and GET_BUNDLE, and the LOAD messages it sends by itself. */
@@ -55,13 +62,22 @@ export class Responder {
   readonly #endpoint: Endpoint;
   readonly #graph: ModuleGraph;
   readonly #bundles: ReadonlyMap<string, Buffer>;
+  readonly #firstHopOf: (dst: ContextId) => ContextId;
   readonly #sent: Map<ContextId, Sent> = new Map();
-  readonly #batches: Map<string, Buffer> = new Map();
+  readonly #links: Map<ContextId, RelayLink> = new Map();
+  readonly #batches: Map<string, readonly Batch[]> = new Map();
 
-  constructor(endpoint: Endpoint, graph: ModuleGraph, bundles: ReadonlyMap<string, Buffer>) {
+  /** @param firstHopOf The child of the master that leads to a context: itself if it is one, or if that is not known. */
+  constructor(
+    endpoint: Endpoint,
+    graph: ModuleGraph,
+    bundles: ReadonlyMap<string, Buffer>,
+    firstHopOf: (dst: ContextId) => ContextId = (dst) => dst,
+  ) {
     this.#endpoint = endpoint;
     this.#graph = graph;
     this.#bundles = bundles;
+    this.#firstHopOf = firstHopOf;
     endpoint.on(GET_MODULE, (message) => this.#onGetModule(message));
     endpoint.on(IDENTIFY, (message) => this.#onIdentify(message));
     endpoint.on(GET_BUNDLE, (message) => this.#onGetBundle(message));
@@ -76,12 +92,21 @@ export class Responder {
     if (!sent.refs.has(ref)) closure.push(...this.#graph.closureOf(ref, node === undefined ? undefined : editionFor(node)));
     else if (!closure.length) return;
     sent.refs.add(ref);
-    const missing = this.#missing(dst, closure);
-    this.#load(dst, this.#sendAhead(dst, missing, sent));
+    this.#pass(dst, closure);
   }
 
-  #load(dst: ContextId, defs: readonly ModuleDef[]): void {
-    if (defs.length) this.#endpoint.send(dst, LOAD, 0, this.#withHeader(this.#pack(dst, defs)));
+  /** Sends what `dst` lacks of these modules, or has it sent by the hops on the way as far as they have it. */
+  #pass(dst: ContextId, defs: readonly ModuleDef[]): void {
+    const { ids } = this.#sentTo(dst);
+    const missing = defs.filter(({ id }) => !ids.has(id)).map(({ id }) => id);
+    for (const id of missing) ids.add(id);
+    if (missing.length) this.#linkTo(this.#firstHopOf(dst)).pass(dst, missing, this.#finder(dst, defs));
+  }
+
+  #linkTo(peer: ContextId): RelayLink {
+    let link = this.#links.get(peer);
+    if (!link) this.#links.set(peer, (link = new RelayLink(peer, (handle, message) => this.#endpoint.send(peer, handle, 0, message))));
+    return link;
   }
 
   /** The modules of the rare parts of the core, on their way from now on. */
@@ -90,20 +115,9 @@ export class Responder {
     return this.#graph.closureOf(this.#graph.internalModule(EXTRA));
   }
 
-  /**
-   * What is larger than a frame can be put together there only with the rare parts of the core: sends these first if they are not there
-   * yet, also when they are among `defs`. Returns what is left to send.
-   */
-  #sendAhead(dst: ContextId, defs: readonly ModuleDef[], sent: Sent): readonly ModuleDef[] {
-    if (!defs.length || this.#batchOf(defs).length < MAX_FRAME_DATA - 1024) return defs;
-    const extra = new Set(this.#extra(sent));
-    this.#load(dst, [...this.#missing(dst, [...extra]), ...defs.filter((def) => extra.has(def))]);
-    return defs.filter((def) => !extra.has(def));
-  }
-
   /** Forgets contexts that are gone. */
   forget(gone: IdSet): void {
-    for (const id of this.#sent.keys()) if (holds(gone, id)) this.#sent.delete(id);
+    for (const known of [this.#sent, this.#links]) for (const id of known.keys()) if (holds(gone, id)) known.delete(id);
   }
 
   #sentTo(dst: ContextId): Sent {
@@ -112,43 +126,42 @@ export class Responder {
     return sent;
   }
 
-  #missing(dst: ContextId, closure: readonly ModuleDef[]): ModuleDef[] {
-    const { ids } = this.#sentTo(dst);
-    const missing = closure.filter((def) => !ids.has(def.id));
-    for (const def of missing) ids.add(def.id);
-    return missing;
-  }
-
   /** Modules as they travel; kept for the next context that needs the same. */
-  #batchOf(defs: readonly ModuleDef[]): Buffer {
+  #batchesOf(defs: readonly ModuleDef[]): readonly Batch[] {
     const key = defs.map((def) => def.id).join();
-    let batch = this.#batches.get(key);
-    if (!batch) {
-      batch = packModules(defs);
-      this.#batches.set(key, batch);
+    let batches = this.#batches.get(key);
+    if (!batches) {
+      batches = packBatches(defs);
+      this.#batches.set(key, batches);
       if (this.#batches.size > MAX_BATCHES) this.#batches.delete(this.#batches.keys().next().value as string);
     }
-    return batch;
+    return batches;
   }
 
-  #pack(dst: ContextId, defs: readonly ModuleDef[]): Buffer {
-    const batch = this.#batchOf(defs);
+  /** Gives the content of some of `defs`, which is on its way for `dst` then. */
+  #finder(dst: ContextId, defs: readonly ModuleDef[]): Find {
+    return (ids) => {
+      const wanted = new Set(ids);
+      const found = defs.filter(({ id }) => wanted.has(id));
+      const batches = this.#batchesOf(found);
+      this.#count(dst, found, batches);
+      return batches;
+    };
+  }
+
+  #count(dst: ContextId, defs: readonly ModuleDef[], batches: readonly Batch[]): void {
     this.stats.modules += defs.length;
-    this.stats.moduleBytes += batch.length;
+    for (const { data } of batches) this.stats.moduleBytes += data.length;
     for (const { id, url, code } of defs) this.onModule({ id, url, to: dst, bytes: code.length });
-    return batch;
-  }
-
-  #withHeader(data: Buffer): Buffer {
-    return Buffer.concat([Buffer.alloc(HEADER), data]);
   }
 
   /** Counts a question; refuses it when there have been too many. */
   #mayAsk(message: Buffer): boolean {
-    if (++this.#sentTo(srcOf(message)).questions <= MAX_QUESTIONS) return true;
+    const most = replyToOf(message) === RELAY ? MAX_QUESTIONS * RELAY_SHARE : MAX_QUESTIONS;
+    if (++this.#sentTo(srcOf(message)).questions <= most) return true;
     this.#endpoint.refuse(
       message,
-      mitosError('ERR_MITOS_LIMIT', `Context ${srcOf(message)} has asked for modules too often (${MAX_QUESTIONS} times)`),
+      mitosError('ERR_MITOS_LIMIT', `Context ${srcOf(message)} has asked for modules too often (${most} times)`),
     );
     return false;
   }
@@ -164,7 +177,24 @@ export class Responder {
     if (!('specifier' in query) || query.specifier !== EXTRA) this.stats.requests++;
     if ('node' in query) this.#sentTo(srcOf(message)).node = String(query.node);
     const { target, modules } = this.#graph.answer(query);
-    this.#answer(message, target, modules);
+    // Who asks for a module by its id has not got it, whatever was sent, or cannot read it and gets another edition.
+    if ('id' in query) for (const id of [query.id, Number(target)]) this.#lost(srcOf(message), id);
+    if (replyToOf(message) === RELAY) this.#answerHop(message, query, target, modules);
+    else this.#answer(message, target, modules);
+  }
+
+  #lost(src: ContextId, id: number): void {
+    this.#sent.get(src)?.ids.delete(id);
+    this.#links.get(this.#firstHopOf(src))?.lost(id);
+  }
+
+  /** Answers a hop, which answers those behind it that have asked. */
+  #answerHop(message: Buffer, query: ModuleQuery, target: Dep, modules: readonly ModuleDef[]): void {
+    const src = srcOf(message);
+    // What a module that is not there yet will lead to is not known.
+    const keep = this.#graph.isServed('from' in query ? query.from : Number(target));
+    const ids = modules.map(({ id }) => id);
+    this.#linkTo(src).answer(query, ids, this.#finder(src, modules), { target, ids, keep });
   }
 
   #onIdentify(message: Buffer): void {
@@ -180,19 +210,13 @@ export class Responder {
   }
 
   #answer(message: Buffer, target: Dep, modules: readonly ModuleDef[]): void {
-    const dst = srcOf(message);
-    const missing = this.#sendAhead(dst, this.#missing(dst, modules), this.#sentTo(dst));
-    const text = Buffer.from(JSON.stringify(target));
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(text.length, 0);
-    const parts: Buffer[] = [Buffer.alloc(HEADER), length, text];
-    if (missing.length) parts.push(this.#pack(dst, missing));
-    this.#endpoint.send(dst, replyToOf(message), 0, Buffer.concat(parts), NORMAL);
+    this.#pass(srcOf(message), modules);
+    this.#endpoint.sendJson(srcOf(message), replyToOf(message), 0, target);
   }
 
   #onGetBundle(message: Buffer): void {
     const bundle = this.#bundles.get(String(jsonOf(message)));
-    if (bundle) this.#endpoint.send(srcOf(message), replyToOf(message), 0, this.#withHeader(bundle));
+    if (bundle) this.#endpoint.send(srcOf(message), replyToOf(message), 0, Buffer.concat([Buffer.alloc(HEADER), bundle]));
     else this.#endpoint.refuse(message, mitosError('ERR_MITOS_MODULE_NOT_FOUND', 'No such bundle'));
   }
 }

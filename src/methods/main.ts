@@ -4,6 +4,7 @@
  */
 import type { Hop } from '../core/hop.ts';
 import { Connector } from '../parent/connector.ts';
+import { Relay } from '../parent/relay.ts';
 
 export { LineSplitter } from '../core/line-splitter.ts';
 export { Dialogue } from '../parent/dialogue.ts';
@@ -17,5 +18,8 @@ export { nodeCommand, startProcess } from '../parent/start.ts';
 
 /** Idempotent. */
 export function install(hop: Hop): void {
-  if (!hop.parentLayer) hop.parentLayer = new Connector(hop);
+  if (hop.parentLayer) return;
+  hop.parentLayer = new Connector(hop);
+  // The master has all modules itself.
+  if (hop.config.ancestors.length) new Relay(hop);
 }

@@ -4,7 +4,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { Assembler, BulkSender } from '#src/core/bulk.js';
 import { MitosError } from '#src/core/errors.js';
-import { BULK_CREDIT, CALL, LOAD } from '#src/core/handles.js';
+import { BULK_CREDIT, CALL, CANCEL } from '#src/core/handles.js';
 import { DEFAULT_LIMITS } from '#src/core/limits.js';
 import { fromReason } from '#src/core/reason.js';
 import { dataOf, FrameParser, HEADER, handleOf, makeFrame, NORMAL } from '#src/core/wire.js';
@@ -81,7 +81,7 @@ test('Large and small messages arrive whole, once and in the order of their mail
     const back: Buffer[] = [];
     const got = new Map<number, number[]>();
     const sent = new Map<number, number[]>();
-    const keyOf = (handle: number): number => (handle === LOAD ? CALL : handle);
+    const keyOf = (handle: number): number => (handle === CANCEL ? CALL : handle);
     const sender = new BulkSender(limits.bulkWindowBytes, (one) => lanes[1]?.push(one));
     const assembler = new Assembler(2, limits, (one) => back.push(one));
     const take = (message: Buffer | undefined): void => {
@@ -100,7 +100,7 @@ test('Large and small messages arrive whole, once and in the order of their mail
         for (const credit of back.splice(0, 1 + random.int(3))) if (handleOf(credit) === BULK_CREDIT) sender.credit(2, dataOf(credit));
     };
     for (let number = 1; number < 40; number++) {
-      const handle = random.pick([CALL, LOAD, 300, 301]);
+      const handle = random.pick([CALL, CANCEL, 300, 301]);
       const data = Buffer.alloc(random.pick([10, 10, 100, 65536, 65537, 200_000]), number);
       data.writeUInt32BE((data[0] as number) * 0x1010101, 0);
       sent.set(keyOf(handle), [...(sent.get(keyOf(handle)) ?? []), data.readUInt32BE(0)]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Assembler, BulkSender } from '#src/core/bulk.js';
-import { BULK_CREDIT, CALL, CANCEL, LOAD } from '#src/core/handles.js';
+import { BULK_CREDIT, CALL, CANCEL } from '#src/core/handles.js';
 import { DEFAULT_LIMITS, type Limits } from '#src/core/limits.js';
 import type { Reason } from '#src/core/reason.js';
 import {
@@ -147,12 +147,10 @@ test('A small message does not overtake a large one that has left and not arrive
   assert.equal(pair.post(70, 10, 4), false, 'now it does');
 });
 
-test('A call and its cancellation do not overtake modules, nor modules a call', () => {
+test('A call and its cancellation do not overtake a call', () => {
   for (const [first, then] of [
-    [LOAD, CALL],
     [CALL, CALL],
     [CALL, CANCEL],
-    [CALL, LOAD],
   ] as const) {
     const pair = setUp();
     pair.post(first, 100 * KIB, 1);

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { type ModuleDef, unpackModules } from '#src/core/module-batch.js';
-import { packModules } from '#src/core/module-pack.js';
+import { checksumOf, type ModuleDef, Parts, unpackModules } from '#src/core/module-batch.js';
+import { LOAD } from '#src/core/handles.js';
+import { cut, packModules } from '#src/core/module-pack.js';
+import { HEADER, MAX_FRAME_DATA, NORMAL, writeHeader } from '#src/core/wire.js';
 import { FakeContext, type Loose } from './zoo.ts';
 
 const defs: ModuleDef[] = [
@@ -31,25 +33,56 @@ test('A batch that declares more than the limit is refused before it is inflated
 });
 
 test('A batch that inflates to more than it declares is refused', () => {
-  const bomb = Buffer.concat([Buffer.from([0, 0, 1, 0]), brotliCompressSync(Buffer.alloc(1 << 26))]);
+  const bomb = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 1, 0]), brotliCompressSync(Buffer.alloc(1 << 26))]);
+  bomb.writeUInt32BE(checksumOf(bomb), 0);
   const before = process.memoryUsage().rss;
   for (let i = 0; i < 20; i++) assert.throws(() => unpackModules(bomb, 1 << 20), { code: 'ERR_MITOS_PROTOCOL' });
   assert.ok(process.memoryUsage().rss - before < 64 << 20);
 });
 
-test('Junk is refused as a batch, whatever it is', () => {
+test('A batch of which a byte is changed or missing is refused, whichever it is', () => {
   const good = packModules(defs);
   for (let at = 0; at < good.length; at++) {
-    const bad = Buffer.from(good);
-    bad[at] = (bad[at] as number) ^ 0x55;
-    for (const data of [bad, good.subarray(0, at)]) {
-      try {
-        unpackModules(data, 1 << 20);
-      } catch (error) {
-        assert.match((error as Loose).code, /^ERR_MITOS_(PROTOCOL|LIMIT)$/);
+    for (const change of [1, 0x55, 0x80]) {
+      const bad = Buffer.from(good);
+      bad[at] = (bad[at] as number) ^ change;
+      for (const data of [bad, good.subarray(0, at)]) {
+        assert.throws(
+          () => unpackModules(data, 1 << 20),
+          ({ code, hint }: Loose) => /^ERR_MITOS_(MODULE_DAMAGED|LIMIT)$/.test(code) && Boolean(hint),
+        );
       }
     }
   }
+});
+
+test('Junk with a true checksum is refused as a batch', () => {
+  for (const text of ['', 'x'.repeat(50), '\0\0\0\x02[]', '\0\0\0\x04null', '\0\0\0\x02{}']) {
+    const plain = Buffer.from(text, 'latin1');
+    const batch = Buffer.concat([Buffer.alloc(8), brotliCompressSync(plain)]);
+    batch.writeUInt32BE(plain.length, 4);
+    batch.writeUInt32BE(checksumOf(batch), 0);
+    if (text.endsWith('[]') && text.length === 6 && text[0] === '\0') assert.deepEqual(unpackModules(batch, 4096), []);
+    else assert.throws(() => unpackModules(batch, 4096), { code: text ? 'ERR_MITOS_PROTOCOL' : 'ERR_MITOS_MODULE_DAMAGED' }, text);
+  }
+});
+
+test('What comes in parts is put together, for each source by itself', () => {
+  const parts = new Parts();
+  const data = (marks: number): Buffer => Buffer.alloc(200_000, marks);
+  const frames = (src: number, marks: number): Buffer[] => cut(data(marks)).map((message) => writeHeader(message, NORMAL, 9, src, LOAD, 0));
+  const [one, two] = [frames(1, 1), frames(2, 2)];
+  assert.equal(one.length, 4);
+  for (const frame of [...one, ...two]) assert.ok(frame.length <= HEADER + MAX_FRAME_DATA);
+  const whole: Buffer[] = [];
+  for (let at = 0; at < 4; at++) {
+    for (const frame of [one[at], two[at]]) {
+      const message = parts.add(frame as Buffer);
+      if (message) whole.push(message);
+    }
+  }
+  assert.deepEqual(whole, [data(1), data(2)]);
+  assert.deepEqual(cut(Buffer.alloc(0)).map((message) => parts.add(writeHeader(message, NORMAL, 9, 1, LOAD, 0))), [Buffer.alloc(0)]);
 });
 
 test('A batch has at most 1.1 times the bytes of its sources compressed as one stream', (context) => {
