@@ -111,7 +111,9 @@ export class ChildRuntime implements Runtime {
     if (!missing.length) return;
     // Those below this context are served by its hop, which knows what it has passed on to whom.
     const isBelow = this.#isBelow(dst);
-    const data = isBelow ? [relayMessage({ to: dst, ids: toRanges(missing.map((def) => def.id)) })] : packBatches(missing).map((batch) => batch.data);
+    const data = isBelow
+      ? [relayMessage({ to: dst, ids: toRanges(missing.map((def) => def.id)) })]
+      : packBatches(missing).map((batch) => batch.data);
     for (const message of data.flatMap(cut)) this.endpoint.send(isBelow ? this.self.id : dst, isBelow ? RELAY : LOAD, 0, message);
   }
 

@@ -9,6 +9,7 @@ import { type Dep, EDITION, type ModuleDef } from '../core/module-batch.ts';
 import { Admission } from './admission.ts';
 import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
+import type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
 import { type MinifyOptions, minify, minifyOptions } from './minify.ts';
@@ -25,35 +26,17 @@ import { Source } from './source.ts';
 import { mapStackText, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 import { editionFor, levelOf } from './syntax-level.ts';
+import { Preparation } from './travel.ts';
 
 /** The rare parts of the core, as a module. */
 export const EXTRA = 'mitos:extra';
 
-/** Options of a {@link ModuleGraph}. */
-export interface ModuleGraphOptions {
-  /** What a served module gets when it imports `mitos`: a CommonJS text. */
-  apiModule?: { code: string };
-  /** Modules of ours, by specifier: CommonJS texts that only the api module and each other may ask for. They may require `mitos:core`. */
-  textModules?: Readonly<Record<string, { code: string }>>;
-  /** Further main scripts, by path: never evaluated on a target. */
-  entries?: readonly string[];
-  /** Whether files that change while the program runs are sent anew. @default false */
-  reload?: boolean;
-  /** Whether modules are sent without comments and white space. @default dependencies only */
-  minify?: boolean | MinifyOptions;
-}
-
-/** Said of every module when it is made ready to be sent. */
-export interface ModuleEvent {
-  id: number;
-  url: string;
-  kind: ModuleDef['kind'];
-  /** Characters of its code. */
-  size: number;
-}
+export type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 
 /** The modules of one program. */
 export class ModuleGraph {
+  /** The time it takes to make modules ready. */
+  readonly preparation: Preparation = new Preparation();
   /** Called for every module when it is made ready to be sent. */
   onModule?: (event: ModuleEvent) => void;
 
@@ -127,7 +110,7 @@ export class ModuleGraph {
 
   /** The reference of a function that a child found in code which it had been sent: `line` and `column` (from 0) as its V8 gives them. */
   identifyAt(moduleId: number, line: number, column: number, text: string): string {
-    const item = this.#item(moduleId);
+    const item = this.itemOf(moduleId);
     if (!item) throw new ModuleError('ERR_MITOS_NOT_CALLABLE', `Cannot call a function of module ${moduleId}: there is no such module`);
     this.#def(item);
     return this.#versions.asIn(this.#plain(item), () => {
@@ -172,6 +155,11 @@ export class ModuleGraph {
     return this.#text(name, text.code).id;
   }
 
+  /** What an id stands for, of whichever edition. */
+  itemOf(id: number): Item | undefined {
+    return id < EDITION ? this.#items[id] : (this.#editions.item(id) ?? this.#items[id % EDITION]);
+  }
+
   /** Whether a module has been made ready to be sent. */
   isServed(id: number): boolean {
     return typeof id === 'number' && this.#items[id]?.def !== undefined;
@@ -181,7 +169,7 @@ export class ModuleGraph {
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
-        const item = typeof query.id === 'number' ? this.#item(query.id) : undefined;
+        const item = typeof query.id === 'number' ? this.itemOf(query.id) : undefined;
         if (!item)
           return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered, or long replaced`);
         return { target: query.id, modules: this.closureOf(query.id, editionFor(String(query.node))) };
@@ -197,7 +185,7 @@ export class ModuleGraph {
   /** Replaces places in shipped code by the user's own files, lines and columns. */
   mapStack(stack: string): string {
     return mapStackText(stack, (id) => {
-      const item = this.#item(id);
+      const item = this.itemOf(id);
       return item?.def ? item : undefined;
     });
   }
@@ -209,7 +197,7 @@ export class ModuleGraph {
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
-    const item = typeof from === 'number' ? this.#item(from) : undefined;
+    const item = typeof from === 'number' ? this.itemOf(from) : undefined;
     const edition = editionOf(Number(from));
     const path = item?.source?.path;
     const shown = JSON.stringify(String(specifier).slice(0, 200));
@@ -245,16 +233,11 @@ export class ModuleGraph {
     if (!source) {
       const isEntry = (text: string, { isOwn }: Source): boolean =>
         isMainScript(path) || (this.#options.entries ?? []).includes(path) || (isOwn && isProgramText(path, text));
-      source = new Source(path, this.#versions.read(path, loaded), isEntry);
+      source = this.preparation.make(() => new Source(path, this.#versions.read(path, loaded), isEntry));
       this.#sources.set(path, source);
       this.#admission.add(path);
     }
     return source;
-  }
-
-  /** What an id stands for, of whichever edition. */
-  #item(id: number): Item | undefined {
-    return id < EDITION ? this.#items[id] : (this.#editions.item(id) ?? this.#items[id % EDITION]);
   }
 
   /** The plain item, of which editions are copies. */
@@ -370,7 +353,7 @@ export class ModuleGraph {
 
   #def(item: Item): ModuleDef {
     if (!item.def) {
-      const def = this.#build(item);
+      const def = this.preparation.make(() => this.#build(item), item.source);
       item.def = def;
       this.onModule?.({ id: def.id, url: def.url, kind: def.kind, size: def.code.length });
     }

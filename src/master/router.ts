@@ -10,8 +10,9 @@ import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import type { KeepAlive, StreamStats } from '../core/stream.ts';
 import { type Logger, readLogLevel } from './logger.ts';
 import { MasterRuntime } from './master-runtime.ts';
-import type { ResponderStats, SentModule } from './responder.ts';
+import type { ResponderStats } from './responder.ts';
 import type { TraceSink } from './trace.ts';
+import type { SentModule } from './travel.ts';
 
 /** Options of a {@link Router}. */
 export interface RouterOptions {
@@ -126,12 +127,14 @@ export class Router extends RouterBase {
 
   /** Listens to an event. */
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): this {
+    this.#listenTo(event);
     this.#events.on(event, listener as (...args: unknown[]) => void);
     return this;
   }
 
   /** Listens to the next event only. */
   once<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): this {
+    this.#listenTo(event);
     this.#events.once(event, listener as (...args: unknown[]) => void);
     return this;
   }
@@ -160,6 +163,11 @@ export class Router extends RouterBase {
   /** The same as {@link close}. */
   override shutdown(options: { graceMs?: number } = {}): Promise<void> {
     return this.close(options);
+  }
+
+  /** What is told of modules has to be found out: only from when somebody listens. */
+  #listenTo(event: keyof RouterEvents): void {
+    if (event === 'module') this.runtime.responder.onModule ??= (module) => this.#events.emit('module', module);
   }
 
   async #close(graceMs: number): Promise<void> {

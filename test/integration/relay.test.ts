@@ -90,21 +90,28 @@ for (const mode of MODES) {
   });
 }
 
-treeTest('The master sends each module once to each of four hops, whatever number of leaves is behind them', { test: { timeoutMs: 60_000 } }, async ({ router }) => {
-  const LEAVES = Number(process.env['MITOS_TEST_LEAVES'] ?? 3);
-  const times = watch(router);
-  const results: PromiseLike<number>[] = [];
-  for (let n = 0; n < 4; n++) {
-    // One hop more on the way of every other: hops pass on to hops.
-    let hop = THREADLESS.open(router, { name: `hop-${n}` });
-    if (n % 2) hop = THREADLESS.open(hop, { name: `second-${n}` });
-    for (let leaf = 0; leaf < LEAVES; leaf++) results.push(pair(THREADLESS.open(hop, { name: `leaf-${n}-${leaf}` })));
-  }
-  assert.deepEqual(await Promise.all(results), results.map(() => SUM));
-  assert.equal(times.size, PARTS + 2);
-  assert.deepEqual(new Set(times.values()), new Set([4]));
-  assert.equal(router.stats().requests, 0);
-});
+treeTest(
+  'The master sends each module once to each of four hops, whatever number of leaves is behind them',
+  { test: { timeoutMs: 60_000 } },
+  async ({ router }) => {
+    const LEAVES = Number(process.env['MITOS_TEST_LEAVES'] ?? 3);
+    const times = watch(router);
+    const results: PromiseLike<number>[] = [];
+    for (let n = 0; n < 4; n++) {
+      // One hop more on the way of every other: hops pass on to hops.
+      let hop = THREADLESS.open(router, { name: `hop-${n}` });
+      if (n % 2) hop = THREADLESS.open(hop, { name: `second-${n}` });
+      for (let leaf = 0; leaf < LEAVES; leaf++) results.push(pair(THREADLESS.open(hop, { name: `leaf-${n}-${leaf}` })));
+    }
+    assert.deepEqual(
+      await Promise.all(results),
+      results.map(() => SUM),
+    );
+    assert.equal(times.size, PARTS + 2);
+    assert.deepEqual(new Set(times.values()), new Set([4]));
+    assert.equal(router.stats().requests, 0);
+  },
+);
 
 treeTest('What ten children of a hop ask for at once is one question to the master, and none later', {}, async ({ router }) => {
   const hop = await THREADED.open(router);
@@ -113,7 +120,10 @@ treeTest('What ten children of a hop ask for at once is one question to the mast
   const times = watch(router);
   const asks = (name: string) => Promise.all(programs.map(({ ask }) => errorOf(ask(name).then(({ late }) => Promise.reject(late)))));
   const start = router.stats().requests;
-  assert.deepEqual(await asks('./late.mjs'), Array.from(programs, () => 7));
+  assert.deepEqual(
+    await asks('./late.mjs'),
+    Array.from(programs, () => 7),
+  );
   assert.deepEqual([router.stats().requests - start, times.get('late.mjs')], [1, 1]);
 
   // The same for what cannot be had, with the reason.
@@ -132,18 +142,22 @@ treeTest('What ten children of a hop ask for at once is one question to the mast
 });
 
 for (const mode of MODES) {
-  treeTest(`A function in a ${mode.name} context that calls its own children needs nothing of the master for them`, {}, async ({ router }) => {
-    const hop = await mode.open(router);
-    const { lead } = await program(hop, './lead.mjs');
-    const times = watch(router);
-    for (let n = 0; n < 2; n++) {
-      const child = await mode.open(hop);
-      assert.equal(await lead(child), 2 * SUM);
-      const grandchild = await mode.open(child);
-      assert.equal(await lead(grandchild), 2 * SUM);
-    }
-    assert.deepEqual(new Set(times.values()), new Set([1]));
-  });
+  treeTest(
+    `A function in a ${mode.name} context that calls its own children needs nothing of the master for them`,
+    {},
+    async ({ router }) => {
+      const hop = await mode.open(router);
+      const { lead } = await program(hop, './lead.mjs');
+      const times = watch(router);
+      for (let n = 0; n < 2; n++) {
+        const child = await mode.open(hop);
+        assert.equal(await lead(child), 2 * SUM);
+        const grandchild = await mode.open(child);
+        assert.equal(await lead(grandchild), 2 * SUM);
+      }
+      assert.deepEqual(new Set(times.values()), new Set([1]));
+    },
+  );
 }
 
 treeTest('A first call through three hops that do not exist yet brings its modules in the same flight', {}, async ({ router }) => {

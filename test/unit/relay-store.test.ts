@@ -39,7 +39,10 @@ test('A batch of which everything is wanted is passed on as it came, in the orde
 test('Of a batch of which not everything is wanted, only that is sent, and packed once for all who want the same', () => {
   const store = filled(batchOf(1, 2, 3), batchOf(4, 5));
   const first = find(store, 2, 4, 5, 3);
-  assert.deepEqual(first.found, [[4, 5], [2, 3]]);
+  assert.deepEqual(first.found, [
+    [4, 5],
+    [2, 3],
+  ]);
   assert.equal(find(store, 2, 3).batches[0], first.batches[1]);
 });
 

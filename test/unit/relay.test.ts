@@ -9,17 +9,7 @@ import { type ModuleDef, Parts, unpackModules } from '#src/core/module-batch.js'
 import { cut, packBatches, packModules } from '#src/core/module-pack.js';
 import { fromRanges, type RelayHead, readRelayMessage, relayMessage, toRanges } from '#src/core/relay-message.js';
 import type { Stream } from '#src/core/stream.js';
-import {
-  CONTROL,
-  DEAD,
-  handleOf,
-  jsonFrame,
-  jsonOf,
-  makeFrame,
-  NORMAL,
-  srcOf,
-  writeHeader,
-} from '#src/core/wire.js';
+import { CONTROL, DEAD, handleOf, jsonFrame, jsonOf, makeFrame, NORMAL, srcOf, writeHeader } from '#src/core/wire.js';
 import { Relay } from '#src/parent/relay.js';
 
 const code = (id: number): string => `exports.id=${id}`;
@@ -102,7 +92,8 @@ class Place {
 
   /** From above. */
   relayed(head: RelayHead, batch?: Buffer): void {
-    for (const message of cut(relayMessage(head, batch))) this.hop.router.route(writeHeader(message, NORMAL, HOP, 0, RELAY, 0), this.streams.parent);
+    for (const message of cut(relayMessage(head, batch)))
+      this.hop.router.route(writeHeader(message, NORMAL, HOP, 0, RELAY, 0), this.streams.parent);
   }
 
   /** Modules from above for a context. */
@@ -167,10 +158,17 @@ test('To a hop further below goes what its link has not carried, with the ids of
 
 test('What the hop was sent itself is there for its children, and what is there for them it gets without asking', () => {
   const place = new Place();
-  for (const message of cut(packModules([def(1), def(2)]))) place.hop.router.route(writeHeader(message, NORMAL, HOP, 0, LOAD, 0), place.streams.parent);
+  for (const message of cut(packModules([def(1), def(2)])))
+    place.hop.router.route(writeHeader(message, NORMAL, HOP, 0, LOAD, 0), place.streams.parent);
   assert.deepEqual(place.seen('self'), [{ handle: LOAD, ids: [1, 2] }]);
   place.bring(A, [3], [1, 2]);
-  assert.deepEqual(place.seen('a').flatMap(({ ids }) => ids).sort(), [1, 2, 3]);
+  assert.deepEqual(
+    place
+      .seen('a')
+      .flatMap(({ ids }) => ids)
+      .sort(),
+    [1, 2, 3],
+  );
   place.relayed({ to: HOP, ids: [1, 3] });
   assert.deepEqual(place.seen('self'), [{ handle: LOAD, ids: [3] }]);
   assert.deepEqual(place.seen('parent'), []);
@@ -182,12 +180,12 @@ test('What has been given up to make room is asked for again, and reaches who ne
   place.bring(A, [2]);
   place.relayed({ to: B, ids: [1, 2] });
   assert.deepEqual(place.seen('b'), [{ handle: LOAD, ids: [2] }]);
-  assert.deepEqual(place.seen('parent'), [{ handle: GET_MODULE, ids: [], value: { id: 1 } }]);
+  assert.deepEqual(place.seen('parent'), [{ handle: GET_MODULE, ids: [], value: { id: 1, node: '20.0.0' } }]);
   // The child comes to miss it meanwhile: the same question.
-  place.ask('b', { id: 1 });
+  place.ask('b', { id: 1, node: '20.0.0' });
   assert.deepEqual(place.seen('parent'), []);
-  place.relayed({ re: { id: 1 }, own: [1, 1] }, packModules([def(1)]));
-  place.relayed({ re: { id: 1 }, target: 1, ids: [1, 2] });
+  place.relayed({ re: { id: 1, node: '20.0.0' }, own: [1, 1] }, packModules([def(1)]));
+  place.relayed({ re: { id: 1, node: '20.0.0' }, target: 1, ids: [1, 2] });
   assert.deepEqual(place.seen('b'), [
     { handle: LOAD, ids: [1] },
     { handle: FIRST_REPLY, ids: [], value: 1 },
@@ -288,16 +286,16 @@ test('A byte that changes in the store of a hop is found: the module is asked fo
   place.hop.router.route(writeHeader(message, NORMAL, HOP, 0, RELAY, 0), place.streams.parent);
   assert.throws(() => place.seen('a'), { code: 'ERR_MITOS_MODULE_DAMAGED' });
   // The child has refused it and asks.
-  place.ask('a', { id: 3 });
-  assert.deepEqual(place.seen('parent'), [{ handle: GET_MODULE, ids: [], value: { id: 3 } }]);
-  place.relayed({ re: { id: 3 }, own: [3, 3] }, data);
-  place.relayed({ re: { id: 3 }, target: 3, ids: [3, 3], keep: true });
+  place.ask('a', { id: 3, node: '20.0.0' });
+  assert.deepEqual(place.seen('parent'), [{ handle: GET_MODULE, ids: [], value: { id: 3, node: '20.0.0' } }]);
+  place.relayed({ re: { id: 3, node: '20.0.0' }, own: [3, 3] }, data);
+  place.relayed({ re: { id: 3, node: '20.0.0' }, target: 3, ids: [3, 3], keep: true });
   assert.deepEqual(place.seen('a'), [
     { handle: LOAD, ids: [3] },
     { handle: FIRST_REPLY, ids: [], value: 3 },
   ]);
   // What is whole is given again without a question.
-  place.ask('a', { id: 2 });
+  place.ask('a', { id: 2, node: '20.0.0' });
   assert.deepEqual(place.seen('a'), [
     { handle: LOAD, ids: [2] },
     { handle: FIRST_REPLY, ids: [], value: 2 },
@@ -310,7 +308,10 @@ test('A child cannot bring modules to the hop: neither as a relay nor as a load,
   const evil = packModules([{ ...def(1), code: 'evil' }]);
   for (const message of cut(relayMessage({ to: B, own: [1, 1] }, evil)))
     place.hop.router.route(writeHeader(message, NORMAL, HOP, A, RELAY, FIRST_REPLY), place.streams.a);
-  assert.deepEqual(place.seen('a').map(({ isDead, value }) => [isDead, (value as { code: string }).code]), [[true, 'ERR_MITOS_POLICY']]);
+  assert.deepEqual(
+    place.seen('a').map(({ isDead, value }) => [isDead, (value as { code: string }).code]),
+    [[true, 'ERR_MITOS_POLICY']],
+  );
   for (const message of cut(evil)) place.hop.router.route(writeHeader(message, NORMAL, HOP, A, LOAD, 0), place.streams.a);
   assert.deepEqual(place.hop.loads, []);
   place.relayed({ re: { id: 1 } as never, target: 1, ids: [] });
@@ -318,7 +319,7 @@ test('A child cannot bring modules to the hop: neither as a relay nor as a load,
   assert.deepEqual(place.seen('b'), []);
   assert.equal(place.relay.stats.bytes, 0);
   // Nor can it answer its sibling's question.
-  place.ask('b', { id: 1 });
+  place.ask('b', { id: 1, node: '20.0.0' });
   for (const message of cut(relayMessage({ re: { id: 1 } as never, target: 1, own: [1, 1] }, evil)))
     place.hop.router.route(writeHeader(message, NORMAL, HOP, A, RELAY, 0), place.streams.a);
   assert.deepEqual(place.seen('b'), []);

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { checksumOf, type ModuleDef, Parts, unpackModules } from '#src/core/module-batch.js';
 import { LOAD } from '#src/core/handles.js';
+import { checksumOf, type ModuleDef, Parts, unpackModules } from '#src/core/module-batch.js';
 import { cut, packModules } from '#src/core/module-pack.js';
 import { HEADER, MAX_FRAME_DATA, NORMAL, writeHeader } from '#src/core/wire.js';
 import { FakeContext, type Loose } from './zoo.ts';
@@ -82,7 +82,10 @@ test('What comes in parts is put together, for each source by itself', () => {
     }
   }
   assert.deepEqual(whole, [data(1), data(2)]);
-  assert.deepEqual(cut(Buffer.alloc(0)).map((message) => parts.add(writeHeader(message, NORMAL, 9, 1, LOAD, 0))), [Buffer.alloc(0)]);
+  assert.deepEqual(
+    cut(Buffer.alloc(0)).map((message) => parts.add(writeHeader(message, NORMAL, 9, 1, LOAD, 0))),
+    [Buffer.alloc(0)],
+  );
 });
 
 test('A batch has at most 1.1 times the bytes of its sources compressed as one stream', (context) => {
