@@ -2,7 +2,10 @@
 import type { CallResult, ContextOperations } from './operations.ts';
 import type { AnyFunction } from './runtime.ts';
 
-/** A module seen from afar: its functions, each of which runs in the context and gives a promise. */
+/**
+ * A module seen from afar: its functions, each of which runs in the context and gives a promise. On the master, `Object.keys` gives the names that it
+ * exports as far as its text tells: nothing of it is run for that.
+ */
 export type Remote<M> = {
   readonly [K in keyof M as M[K] extends AnyFunction ? K : never]: M[K] extends AnyFunction
     ? (...args: Parameters<M[K]>) => Promise<CallResult<M[K]>>
@@ -25,6 +28,9 @@ export async function remoteModule<M>(operations: ContextOperations, specifier: 
       return fn;
     },
     has: (_target, name) => typeof name === 'string' && name !== 'then',
+    // For `Object.keys`: what can be seen of it without running it.
+    ownKeys: () => runtime.exportsOf?.(id) ?? [],
+    getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true }),
   }) as Remote<M>;
 }
 

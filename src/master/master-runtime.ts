@@ -116,6 +116,10 @@ export class MasterRuntime implements Runtime {
     return this.graph.addEntry(specifier, from);
   }
 
+  exportsOf(id: number | string): string[] {
+    return typeof id === 'number' ? this.graph.exportsOf(id) : [];
+  }
+
   refresh(ref: string): string {
     return this.graph.refresh(ref);
   }

@@ -10,6 +10,7 @@ import { Admission } from './admission.ts';
 import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
 import type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
+import { exportNames } from './export-names.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
 import { type MinifyOptions, minify, minifyOptions } from './minify.ts';
@@ -134,6 +135,16 @@ export class ModuleGraph {
     if (typeof target === 'object') throw new ModuleError(target.code as 'ERR_MITOS_MODULE_NOT_FOUND', target.message);
     if (typeof target === 'number') this.#versions.noteEntry(this.#items[target] as Item);
     return target;
+  }
+
+  /** The names that a module exports, as far as its text tells. */
+  exportsOf(id: number): string[] {
+    const source = this.#items[id]?.source;
+    if (!source) return [];
+    return exportNames(source, (from, specifier) => {
+      const found = resolveFrom(from.path, specifier, 'import');
+      return 'path' in found ? this.#sources.get(found.path) : undefined;
+    });
   }
 
   /**
