@@ -8,6 +8,8 @@
  * still exists are run. The exit code and a signal that ends the runner are passed on.
  */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { at, filesBelow } from './lib/project.mjs';
 
@@ -27,10 +29,14 @@ if (files.length === 0) {
   process.exit(1);
 }
 
+// Tests keep what they find out about modules to themselves.
+const cache = mkdtempSync(join(tmpdir(), 'mitos-test-cache-'));
+process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
+
 const runner = spawn(
   process.execPath,
   ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, `--test-timeout=${fileTimeoutMs}`, ...files],
-  { cwd: at(), stdio: 'inherit' },
+  { cwd: at(), stdio: 'inherit', env: { MITOS_CACHE_DIR: cache, ...process.env } },
 );
 
 let isTimedOut = false;

@@ -23,6 +23,7 @@ export { Secret } from './core/secret.ts';
 export type { KeepAlive } from './core/stream.ts';
 export { escapeText, type Logger } from './master/logger.ts';
 export { type ModuleMark, main } from './master/main-function.ts';
+export type { MinifyOptions } from './master/minify.ts';
 export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';
 export type { TraceEvent, TraceSink } from './master/trace.ts';
 export type { ModuleReason, SentModule } from './master/travel.ts';

@@ -69,7 +69,7 @@ export function startCall(runtime: Runtime, request: CallRequest): Promise<unkno
  */
 export async function settleCall(outcome: Promise<unknown>, site: CallSite | undefined): Promise<unknown> {
   const value = await outcome;
-  if (value instanceof Thrown) throw callError(value.target, value.cause, site);
+  if (value instanceof Thrown) throw callError(value.target, value.cause, site, value.hint);
   return value;
 }
 
@@ -102,10 +102,12 @@ export function callSite(): CallSite | undefined {
 class Thrown {
   readonly target: Context;
   readonly cause: unknown;
+  readonly hint: string | undefined;
 
-  constructor(target: Context, cause: unknown) {
+  constructor(target: Context, cause: unknown, hint?: string) {
     this.target = target;
     this.cause = cause;
+    this.hint = hint;
   }
 }
 
@@ -259,8 +261,9 @@ class PendingCall implements ReplyHandler {
 
   #onError(value: unknown): void {
     const [isThrown, error] = Array.isArray(value) ? (value as [number, unknown]) : [0, value];
-    mapStacks(this.#runtime, error);
     const { target, chain, timeoutMs } = this.#request;
+    const hint = isThrown || !MitosError.is(error) ? this.#runtime.adviceFor?.(target, error) : undefined;
+    mapStacks(this.#runtime, error);
     // The function there was told that its time is over, and its answer to that came before the timer here.
     if (timeoutMs !== undefined && systemClock.now() >= this.#dueAt - 1) {
       this.#fail(timeoutError(target, timeoutMs));
@@ -270,8 +273,8 @@ class PendingCall implements ReplyHandler {
       this.#fail(error);
       return;
     }
-    if (chain && !chain.failure) chain.failure = { error: callError(target, error) };
-    this.#resolve(new Thrown(target, error));
+    if (chain && !chain.failure) chain.failure = { error: callError(target, error, undefined, hint) };
+    this.#resolve(new Thrown(target, error, hint));
   }
 
   #fail(error: unknown): void {
@@ -306,9 +309,9 @@ function mapStacks(runtime: Runtime, error: unknown, seen: Set<unknown> = new Se
 const HERE = /((?:file:|mitos:|\/).*[/_])[^/]*:\d+:\d+\)?$/.exec((new Error().stack || '').split('\n')[1] || '')?.[1];
 
 /** The error of a function that threw: who waits here, and below it the stack from there. */
-function callError(target: Context, cause: unknown, site?: CallSite): CallError {
+function callError(target: Context, cause: unknown, site?: CallSite, hint?: string): CallError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const error = new CallError('ERR_MITOS_CALL', message, { cause });
+  const error = new CallError('ERR_MITOS_CALL', message, { cause, ...(hint && { hint }) });
   withVia(error, target);
   const local = (site?.stack || error.stack || '')
     .split('\n')

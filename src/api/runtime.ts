@@ -42,6 +42,8 @@ export interface Runtime {
   sendMethod(dst: ContextId, method: string): MaybePromise<void>;
   /** Turns the positions in a stack of a child into those of the user's own files. */
   mapStack(stack: string): string;
+  /** What to do about an error of a function there, as its stack came; where more is known of contexts than the error tells: on the master. */
+  adviceFor?(target: Context, error: unknown): string | undefined;
   /** Opens the debugger of a context on a local port; only in the master. */
   inspect?(context: Context, options: InspectOptions): Promise<InspectServer>;
   /** Takes a record about a context. */

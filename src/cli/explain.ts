@@ -10,7 +10,8 @@ const SHOWN = 3;
 /** Prints a table of modules to stderr; or, as JSON, an object a line to stdout. */
 export function explain(modules: readonly SentModule[], names: ReadonlyMap<number, string>, isJson: boolean, requests: number): void {
   if (isJson) {
-    for (const { to, ...module } of modules) process.stdout.write(`${JSON.stringify({ module: { ...module, to: names.get(to) ?? String(to) } })}\n`);
+    for (const { to, ...module } of modules)
+      process.stdout.write(`${JSON.stringify({ module: { ...module, to: names.get(to) ?? String(to) } })}\n`);
     process.stdout.write(`${JSON.stringify({ modules: totals(modules, requests) })}\n`);
     return;
   }
@@ -20,13 +21,17 @@ export function explain(modules: readonly SentModule[], names: ReadonlyMap<numbe
   const widths = table[0]?.map((_, at) => Math.min(60, Math.max(...table.map((line) => (line[at] as string).length)))) ?? [];
   output.line('');
   for (const [at, line] of table.entries()) {
-    const text = line.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number))).join('  ');
+    const text = line
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number)))
+      .join('  ');
     output.line(at ? escapeText(text) : ['dim', text]);
   }
   const { count, bytes, sent, batches, contexts } = totals(modules, requests);
   const trips = requests === 1 ? '1 round trip' : `${requests} round trips`;
   output.line('');
-  output.line(`${count} modules, ${formatBytes(bytes)}, sent as ${formatBytes(sent)} in ${batches} ${batches === 1 ? 'batch' : 'batches'} to ${contexts} ${contexts === 1 ? 'context' : 'contexts'}; ${trips} for modules that nobody could predict`);
+  output.line(
+    `${count} modules, ${formatBytes(bytes)}, sent as ${formatBytes(sent)} in ${batches} ${batches === 1 ? 'batch' : 'batches'} to ${contexts} ${contexts === 1 ? 'context' : 'contexts'}; ${trips} for modules that nobody could predict`,
+  );
 }
 
 /** A module, for all contexts that got it. */
@@ -51,11 +56,26 @@ function merge(modules: readonly SentModule[]): Iterable<Row> {
 
 function cells({ url, why, importers, specifier, contexts, bytes, sent, ms, roundTrip }: Row): string[] {
   const chain = importers.slice(0, SHOWN).map(shorten).join(' <- ') + (importers.length > SHOWN ? ' <- …' : '');
-  const reason = { called: 'called', library: 'part of mitos', imported: `<- ${chain}`, asked: `asked for${specifier === undefined ? '' : ` as ${JSON.stringify(specifier)}`}${chain && ` by ${chain}`}` }[why];
-  return [shorten(url), roundTrip && why !== 'asked' ? `${reason} (asked for)` : reason, String(contexts), formatBytes(bytes), formatBytes(sent), formatMs(ms)];
+  const reason = {
+    called: 'called',
+    library: 'part of mitos',
+    imported: `<- ${chain}`,
+    asked: `asked for${specifier === undefined ? '' : ` as ${JSON.stringify(specifier)}`}${chain && ` by ${chain}`}`,
+  }[why];
+  return [
+    shorten(url),
+    roundTrip && why !== 'asked' ? `${reason} (asked for)` : reason,
+    String(contexts),
+    formatBytes(bytes),
+    formatBytes(sent),
+    formatMs(ms),
+  ];
 }
 
-function totals(modules: readonly SentModule[], roundTrips: number): { count: number; bytes: number; sent: number; batches: number; contexts: number; roundTrips: number } {
+function totals(
+  modules: readonly SentModule[],
+  roundTrips: number,
+): { count: number; bytes: number; sent: number; batches: number; contexts: number; roundTrips: number } {
   const sizes = new Map(modules.map(({ id, bytes }) => [id, bytes]));
   return {
     count: sizes.size,

@@ -29,7 +29,10 @@ export interface RunOptions {
 }
 
 /** What came of one target. */
-type RunResult = { target: string } & ({ status: 'ok'; value: unknown; ms: number } | ({ status: 'failed' | 'unreachable' } & FailureFacts & { stack?: string }));
+type RunResult = { target: string } & (
+  | { status: 'ok'; value: unknown; ms: number }
+  | ({ status: 'failed' | 'unreachable' } & FailureFacts & { stack?: string })
+);
 
 type Exports = Record<string, (...args: unknown[]) => Promise<unknown>>;
 
@@ -88,7 +91,10 @@ async function nameOf(router: Router, { url, name }: Program): Promise<string> {
   const found = wanted.find((one) => names.includes(one));
   if (found !== undefined) return found;
   const there = names.length ? `it exports ${names.map((one) => escapeText(one)).join(', ')}` : 'it exports nothing';
-  throw new UsageError(`${JSON.stringify(name ?? 'default')} is not exported${name === undefined ? ', and neither is "main"' : ''}: ${there}`, 'run');
+  throw new UsageError(
+    `${JSON.stringify(name ?? 'default')} is not exported${name === undefined ? ', and neither is "main"' : ''}: ${there}`,
+    'run',
+  );
 }
 
 interface Work {

@@ -9,8 +9,8 @@ import { lowering, NotLowered } from './lower.ts';
 import { minify } from './minify.ts';
 import { describeItem, type Item } from './module-item.ts';
 import { Lines, type Patched } from './patch.ts';
-import { type Form, headOf, through } from './reshape.ts';
-import type { Reshaper } from './reshaper.ts';
+import { headOf } from './reshape.ts';
+import type { TextMaker } from './texts.ts';
 
 /** Why there is no such edition of a module. */
 type Refusal = Extract<Dep, object>;
@@ -25,14 +25,14 @@ export function editionOf(id: number): number | undefined {
 /** The editions of all modules of a program. */
 export class Editions {
   readonly #itemOf: (id: number) => Item | undefined;
-  readonly #reshape: Reshaper;
+  readonly #texts: TextMaker;
   readonly #made = new Map<number, Item | Refusal>();
   readonly #closures = new WeakMap<readonly ModuleDef[], Map<number, ModuleDef[]>>();
 
   /** @param itemOf Gives the plain item of an id. */
-  constructor(itemOf: (id: number) => Item | undefined, reshape: Reshaper) {
+  constructor(itemOf: (id: number) => Item | undefined, texts: TextMaker) {
     this.#itemOf = itemOf;
-    this.#reshape = reshape;
+    this.#texts = texts;
   }
 
   /** The edition with this id, as far as it has been made. */
@@ -83,16 +83,15 @@ export class Editions {
 
   #make(item: Item, def: ModuleDef, id: number, edition: number): Item | Refusal {
     const plain: Patched = item.plain ?? item.patched ?? { code: def.code, toOriginal: (offset) => offset };
-    const form: Form = { kind: def.kind, isAsync: def.async === true, code: plain.code };
     const tools = [lowering(edition), ...(item.plain ? [minify] : [])];
     try {
-      const patched = through(this.#reshape(form, `${edition}${item.plain ? ' min' : ''}`, tools), plain);
+      const patched = this.#texts.shape(item, def, plain, `${edition}${item.plain ? ' min' : ''}`, tools);
       // What is learned of the module later (the names it exports) holds for all its texts.
       const own: ModuleDef = Object.assign(Object.create(def) as ModuleDef, { id, code: patched.code, level: edition });
       const { lines: _lines, closure: _closure, ...rest } = item;
       return { ...rest, id, patched, def: own };
     } catch (error) {
-      return { code: 'ERR_MITOS_MODULE_SYNTAX', message: messageOf(error, item, form, plain, edition), hint: HINT };
+      return { code: 'ERR_MITOS_MODULE_SYNTAX', message: messageOf(error, item, def, plain, edition), hint: HINT };
     }
   }
 }
@@ -106,11 +105,11 @@ function without(def: ModuleDef, refused: ReadonlyMap<number, Refusal>, edition:
   return Object.assign(Object.create(def) as ModuleDef, { id: edition * EDITION + (def.id % EDITION), deps });
 }
 
-function messageOf(error: unknown, item: Item, form: Form, plain: Patched, edition: number): string {
+function messageOf(error: unknown, item: Item, def: ModuleDef, plain: Patched, edition: number): string {
   if (!(error instanceof NotLowered))
     return `Cannot write ${describeItem(item)} for Node ${edition}: ${error instanceof Error ? error.message : String(error)}`;
-  const head = headOf(form);
-  const offset = new Lines(head + form.code).offset(error.line - 1, error.column) - head.length;
+  const head = headOf(def.kind, def.async === true);
+  const offset = new Lines(head + plain.code).offset(error.line - 1, error.column) - head.length;
   const place = item.source?.describe(plain.toOriginal(Math.max(0, offset))) ?? describeItem(item);
   return `Cannot write ${place} for Node ${edition}: it uses ${error.syntax}, which Node ${error.since ?? process.versions.node} has`;
 }

@@ -1,16 +1,23 @@
 /** The names that a module exports, as far as its text tells. */
 import { commonNames } from './require-scan.ts';
+import { resolveFrom } from './resolve.ts';
 import type { Source } from './source.ts';
 import { child, children, nameOf, type Syntax } from './syntax.ts';
 
-/** The names that a source exports, in the order of the text. `starOf` gives the source that `export * from` a specifier means. */
-export function exportNames(source: Source, starOf: (from: Source, specifier: string) => Source | undefined): string[] {
+type StarOf = (from: Source, specifier: string) => Source | undefined;
+
+/** The names that a source exports, in the order of the text. `sourceOf` gives the source of a file that it passes on. */
+export function exportNames(source: Source, sourceOf: (path: string) => Source | undefined): string[] {
+  const starOf: StarOf = (from, specifier) => {
+    const found = resolveFrom(from.path, specifier, 'import');
+    return 'path' in found ? sourceOf(found.path) : undefined;
+  };
   const names = new Set<string>();
   collect(source, starOf, names, new Set());
   return [...names];
 }
 
-function collect(source: Source, starOf: Parameters<typeof exportNames>[1], names: Set<string>, seen: Set<Source>): void {
+function collect(source: Source, starOf: StarOf, names: Set<string>, seen: Set<Source>): void {
   if (seen.has(source)) return;
   seen.add(source);
   if (source.kind === 'json') names.add('default');

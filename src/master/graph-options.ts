@@ -1,6 +1,7 @@
 /** What a module graph is made with, and what it tells. */
 import type { ModuleDef } from '../core/module-batch.ts';
 import type { MinifyOptions } from './minify.ts';
+import type { ModuleCache } from './module-cache.ts';
 
 /** Options of a {@link ModuleGraph}. */
 export interface ModuleGraphOptions {
@@ -14,6 +15,8 @@ export interface ModuleGraphOptions {
   reload?: boolean;
   /** Whether modules are sent without comments and white space. @default dependencies only */
   minify?: boolean | MinifyOptions;
+  /** Where is kept what was found out about modules. @default the user's cache directory */
+  cache?: ModuleCache;
 }
 
 /** Said of every module when it is made ready to be sent. */

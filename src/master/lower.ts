@@ -3,12 +3,12 @@
  * regular expressions are left to esbuild, which is right about them, knows what it cannot do, and gives functions that it has to rename their
  * names back.
  */
+import { esbuild } from './esbuild.ts';
 import { onNeed } from './on-need.ts';
 import type { Tool } from './reshape.ts';
 import { parse, type Syntax } from './syntax.ts';
 
 const oxc = onNeed<typeof import('oxc-transform')>('oxc-transform');
-const esbuild = onNeed<typeof import('esbuild')>('esbuild');
 
 /** What no tool can write for an older Node. */
 export class NotLowered extends Error {
@@ -31,7 +31,7 @@ export class NotLowered extends Error {
 
 /** True for texts that need esbuild: a private name in a class, a static block, `using`, a regular expression with newer flags. */
 function needsEsbuild(text: string): boolean {
-  return /(?<![\w"'`#])#[A-Za-z_$]|\bstatic\s*\{|\busing\s+[\w$]|\/[a-z]*[dv][a-z]*(?![\w$])/.test(text);
+  return /(?<![\w"'`#])#[A-Za-z_$]|\bstatic\s*\{|\busing\s+[\w$]|\/[gimsuy]*[dv][dgimsuvy]*(?![\w$/'"-])/.test(text);
 }
 
 /** The tool that lowers to an edition. It throws {@link NotLowered}. */

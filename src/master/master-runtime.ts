@@ -11,7 +11,7 @@ import { systemClock } from '../core/clock.ts';
 import type { ChildConfig } from '../core/config.ts';
 import { describe } from '../core/describe.ts';
 import { Endpoint } from '../core/endpoint.ts';
-import { ChannelError, mitosError } from '../core/errors.ts';
+import { ChannelError, MitosError, mitosError } from '../core/errors.ts';
 import { BUNDLE, CALL, LOG, STATS } from '../core/handles.ts';
 import type { Hop } from '../core/hop.ts';
 import { LiveValues } from '../core/live.ts';
@@ -23,10 +23,12 @@ import { CONTROL, type ContextId, HEADER, jsonOf, type Message, srcOf } from '..
 import { API, DIAL, EXEC, EXTRA } from '../generated/bundles.ts';
 import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
+import { adviceForMissingApi } from './api-versions.ts';
 import type { Debuggers } from './debuggers.ts';
 import { isLocalMethod, LinkSpeeds, levelFor } from './link-speed.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
+import type { MinifyOptions } from './minify.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
 import { startTrace, type Trace, type TraceSink } from './trace.ts';
@@ -37,6 +39,7 @@ export interface MasterOptions {
   isThreaded: boolean;
   trace: string | TraceSink | undefined;
   reload: boolean;
+  minify: boolean | MinifyOptions | undefined;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
   emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
@@ -84,7 +87,12 @@ export class MasterRuntime implements Runtime {
     });
     this.live = new LiveValues(this.endpoint);
     const textModules = { 'mitos:exec': { code: EXEC }, 'mitos:dial': { code: DIAL }, [EXTRA_MODULE]: { code: EXTRA } };
-    this.graph = new ModuleGraph({ apiModule: { code: API }, textModules, reload: options.reload });
+    this.graph = new ModuleGraph({
+      apiModule: { code: API },
+      textModules,
+      reload: options.reload,
+      ...(options.minify === undefined ? {} : { minify: options.minify }),
+    });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES, (dst) => this.#firstHopOf(dst));
     this.responder.levelOf = (dst) => this.#levelOf(dst);
     this.responder.onWritten = () => this.#speeds?.watch();
@@ -192,6 +200,19 @@ export class MasterRuntime implements Runtime {
     return this.graph.mapStack(stack).replace(/\n[ \t]+at [^\n]*\bmitos:[^\s()]*:\d+:\d+\)?(?=\n|$)/g, '');
   }
 
+  adviceFor(target: Context, error: unknown): string | undefined {
+    // An error that a context had from one further down is told by that one.
+    let at: Context | undefined = target;
+    let inner = error;
+    while (MitosError.is(inner) && inner.code === 'ERR_MITOS_CALL' && inner.cause !== undefined) {
+      const name = /--- in "(.*)" ---/.exec(inner.stack ?? '')?.[1];
+      at = this.registry.all().find((context) => context.name === name);
+      inner = inner.cause;
+    }
+    if (!at?.facts || !(inner instanceof Error)) return undefined;
+    return adviceForMissingApi(inner, at.facts.node, this.graph.thrownAt(inner.stack ?? ''));
+  }
+
   async inspect(context: Context, options: InspectOptions): Promise<InspectServer> {
     this.#debuggers ??= import('./debuggers.ts').then(
       ({ Debuggers }) =>
@@ -268,7 +289,7 @@ export class MasterRuntime implements Runtime {
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);
     this.#speeds?.close();
-    await this.#hop.close();
+    await Promise.all([this.#hop.close(), this.graph.flush()]);
     this.#trace?.close();
   }
 

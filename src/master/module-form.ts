@@ -3,7 +3,7 @@ import { Patch, type Patched } from './patch.ts';
 import { ascii, declareCommon, importOf, key, member, Namespaces, rewriteNames } from './rewrite.ts';
 import { type Binding, findShallow } from './scope.ts';
 import type { Source } from './source.ts';
-import { HELPERS_SPECIFIER } from './strip.ts';
+import { HELPERS_SPECIFIER, needsStrip } from './strip.ts';
 import { child, children, isFunctionNode, nameOf, type Syntax, unwrap } from './syntax.ts';
 
 /** A file as it is shipped. */
@@ -18,6 +18,11 @@ export interface Form {
   exported: Map<string, string>;
   /** Evaluates text in the scope of the module. */
   hasHook: boolean;
+}
+
+/** What has to be known of a form to link its module. */
+export function linksOf({ specifiers, isAsync, patched }: Form): { specifiers: string[]; isAsync: boolean; hasHelpers: boolean } {
+  return { specifiers, isAsync, hasHelpers: patched.code.includes(HELPERS_SPECIFIER) };
 }
 
 /** True for `await` at the level of `node` itself. */
@@ -205,9 +210,13 @@ export function cjsForm(source: Source): Form {
   const patch = new Patch(code);
   const namespaces = new Namespaces('');
   if (code.startsWith('#!')) patch.replace(0, 2, '//');
-  const hasHelpers = code.includes('babelHelpers');
+  const hasHelpers = needsStrip(source.path) && code.includes('babelHelpers');
   let start = '';
-  if (hasHook || hasHelpers || /\bimport\s*(?:\(|\/)/.test(code)) {
+  const mayImport = /\bimport\s*(?:\(|\/)/.test(code);
+  if (mayImport && !hasHook && !hasHelpers) {
+    for (const at of source.parsed.importCalls) patch.replace(at, at + 6, '$mitos.d');
+    source.release();
+  } else if (hasHook || hasHelpers || mayImport) {
     const { program, scopes } = source.tree;
     rewriteNames(patch, scopes, 0, code.length, ({ binding, name }) =>
       !binding && name === 'babelHelpers' ? `require("${HELPERS_SPECIFIER}")` : undefined,

@@ -6,27 +6,28 @@ import { fileURLToPath } from 'node:url';
 import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import { type Dep, EDITION, type ModuleDef } from '../core/module-batch.ts';
-import { Admission } from './admission.ts';
+import { Admission, refusal } from './admission.ts';
+import type { ThrownAt } from './api-versions.ts';
+import { cacheDirectory } from './cache-directory.ts';
 import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
-import type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 import { exportNames } from './export-names.ts';
+import type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
-import { type MinifyOptions, minify, minifyOptions } from './minify.ts';
-import { cjsForm, esmForm, type Form, facadeForm } from './module-form.ts';
+import { ModuleCache } from './module-cache.ts';
+import { cjsForm, esmForm, type Form, facadeForm, linksOf } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import type { Patched } from './patch.ts';
 import { Versions } from './reload.ts';
 import { commonNames, neededRequires } from './require-scan.ts';
-import { through } from './reshape.ts';
-import { type Reshaper, reshapeAlways } from './reshaper.ts';
 import { isBuiltin, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { Slices } from './slices.ts';
-import { Source } from './source.ts';
-import { mapStackText, sourceMapOf } from './stack-map.ts';
+import { notesOf, Source } from './source.ts';
+import { mapStackText, placeOfThrow, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
-import { editionFor, levelOf } from './syntax-level.ts';
+import { editionFor } from './syntax-level.ts';
+import { TextMaker } from './texts.ts';
 import { Preparation } from './travel.ts';
 
 /** The rare parts of the core, as a module. */
@@ -51,8 +52,8 @@ export class ModuleGraph {
   readonly #admission = new Admission();
   readonly #finder: FunctionFinder;
   readonly #versions: Versions;
-  readonly #minify: Required<MinifyOptions>;
-  readonly #reshape: Reshaper = reshapeAlways;
+  readonly #cache: ModuleCache;
+  readonly #texts: TextMaker;
   readonly #editions: Editions;
   #refs = new WeakMap<object, string>();
 
@@ -73,8 +74,9 @@ export class ModuleGraph {
       },
       options.reload === true,
     );
-    this.#minify = minifyOptions(options.minify);
-    this.#editions = new Editions((id) => this.#items[id], this.#reshape);
+    this.#cache = options.cache ?? new ModuleCache(cacheDirectory('modules'));
+    this.#texts = new TextMaker(this.#cache, options.minify);
+    this.#editions = new Editions((id) => this.#items[id], this.#texts);
     this.#finder = new FunctionFinder({
       isReloading: options.reload === true,
       source: (path, loaded) => this.#source(path, loaded),
@@ -140,11 +142,7 @@ export class ModuleGraph {
   /** The names that a module exports, as far as its text tells. */
   exportsOf(id: number): string[] {
     const source = this.#items[id]?.source;
-    if (!source) return [];
-    return exportNames(source, (from, specifier) => {
-      const found = resolveFrom(from.path, specifier, 'import');
-      return 'path' in found ? this.#sources.get(found.path) : undefined;
-    });
+    return source ? exportNames(source, (path) => this.#sources.get(path)) : [];
   }
 
   /**
@@ -193,6 +191,11 @@ export class ModuleGraph {
     }
   }
 
+  /** Keeps what was found out for the next run. */
+  flush(): Promise<void> {
+    return this.#cache.flush();
+  }
+
   /** Replaces places in shipped code by the user's own files, lines and columns. */
   mapStack(stack: string): string {
     return mapStackText(stack, (id) => {
@@ -201,9 +204,14 @@ export class ModuleGraph {
     });
   }
 
+  /** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
+  thrownAt(stack: string): ThrownAt | undefined {
+    return placeOfThrow(stack, (id) => this.itemOf(id));
+  }
+
   /** The source map of a module that was shipped, for debuggers. */
   sourceMap(id: number): string | undefined {
-    const item = this.#items[id];
+    const item = this.itemOf(id);
     return item?.def && sourceMapOf(item);
   }
 
@@ -244,7 +252,8 @@ export class ModuleGraph {
     if (!source) {
       const isEntry = (text: string, { isOwn }: Source): boolean =>
         isMainScript(path) || (this.#options.entries ?? []).includes(path) || (isOwn && isProgramText(path, text));
-      source = this.preparation.make(() => new Source(path, this.#versions.read(path, loaded), isEntry));
+      const make = (text: string): Source => new Source(path, text, isEntry, notesOf(this.#cache, path, text));
+      source = this.preparation.make(() => make(this.#versions.read(path, loaded)));
       this.#sources.set(path, source);
       this.#admission.add(path);
     }
@@ -315,6 +324,17 @@ export class ModuleGraph {
     return form;
   }
 
+  /** The form of a file that is made only where it is looked at: what it was shaped into may be known from an earlier run. */
+  #lazyForm(source: Source): Patched {
+    const form = (): Patched => this.#form(source).patched;
+    return {
+      get code() {
+        return form().code;
+      },
+      toOriginal: (offset) => form().toOriginal(offset),
+    };
+  }
+
   // ---- dependencies -------------------------------------------------------------------------------------------------------------------
 
   /** Where a specifier leads. A module that cannot be had is an answer too. */
@@ -351,7 +371,8 @@ export class ModuleGraph {
   #names(item: Item, seen: Set<Item>): string[] {
     if (seen.has(item) || item.source?.kind !== 'cjs') return [];
     seen.add(item);
-    const { exports, reexports } = commonNames(item.source.code);
+    const { code } = item.source;
+    const { exports, reexports } = item.source.note('names', () => commonNames(code));
     const names = new Set(exports);
     for (const specifier of reexports) {
       const target = this.#resolve(item, specifier, 'require');
@@ -397,34 +418,21 @@ export class ModuleGraph {
       def.code = source.code;
       def.names = [];
     } else {
-      const form = this.#form(source);
-      item.patched = form.patched;
+      item.patched = this.#lazyForm(source);
       def.kind = source.kind;
-      if (form.isAsync) def.async = true;
-      if (source.kind === 'esm') this.#link(item, def, form.specifiers, []);
+      const { specifiers, isAsync, hasHelpers } = source.note(source.hasHook ? 'links, hooked' : 'links', () =>
+        linksOf(this.#form(source)),
+      );
+      if (isAsync) def.async = true;
+      if (source.kind === 'esm') this.#link(item, def, specifiers, []);
       else {
         this.#link(item, def, [], neededRequires(source));
-        if (form.patched.code.includes(HELPERS_SPECIFIER)) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
+        if (hasHelpers) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
         if (item.wantsNames) def.names = this.#names(item, new Set());
       }
     }
-    if (item.patched) this.#finish(item, def, item.patched);
+    if (item.patched) this.#texts.finish(item, def, item.patched);
     return def;
-  }
-
-  /** The code as it is sent, and which Node understands it. */
-  #finish(item: Item, def: ModuleDef, form: Patched): void {
-    if (this.#minify[item.source?.isOwn ? 'own' : 'dependencies']) {
-      try {
-        item.patched = through(this.#reshape({ kind: def.kind, isAsync: def.async === true, code: form.code }, 'min', [minify]), form);
-        item.plain = form;
-      } catch {
-        // What cannot be minified is sent as it is.
-      }
-    }
-    def.code = (item.patched as Patched).code;
-    const level = levelOf(def.code);
-    if (level) def.level = level;
   }
 
   /** What other modules of ours are made of; all of them make use of the rare parts of the core. */
@@ -490,8 +498,4 @@ export class ModuleGraph {
     }
     return out;
   }
-}
-
-function refusal(code: string, message: string, hint?: string): ModuleAnswer {
-  return { target: hint === undefined ? { code, message } : { code, message, hint }, modules: [] };
 }

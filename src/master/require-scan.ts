@@ -13,21 +13,41 @@ export interface LiteralRequire {
   atTop: boolean;
 }
 
-/** Literal requires of a text in order. Without an exact parse (`quick`), `atTop` is a guess: true. */
-export function literalRequires(source: Source, quick: boolean): LiteralRequire[] {
-  const found = new Map<string, boolean>();
-  const pattern = /\brequire\s*\(\s*(?:'([^'\n\\]+)'|"([^"\n\\]+)")\s*\)/g;
-  for (const match of source.code.matchAll(pattern)) found.set((match[1] ?? match[2]) as string, true);
-  if (!found.size) return [];
-  if (!quick) {
-    for (const specifier of found.keys()) found.set(specifier, false);
-    for (const { name, binding, node } of source.tree.scopes.references) {
-      if (name !== 'require' || binding || node.parent?.type !== 'CallExpression' || child(node.parent, 'callee') !== node) continue;
-      const argument = children(node.parent, 'arguments')[0];
-      if (argument?.type === 'Literal' && typeof argument['value'] === 'string' && !isInFunction(node)) found.set(argument['value'], true);
-    }
+/** Literal requires of a text, those that are `wanted`, in order. Where it does not matter, `atTop` is said of all. */
+export function literalRequires(
+  source: Source,
+  wanted: (specifier: string) => boolean,
+  matters: (specifier: string) => boolean,
+): LiteralRequire[] {
+  const written = source.note('requires', () => writtenRequires(source.code));
+  const names = Object.keys(written).filter(wanted);
+  // The exact look takes the longest of all that is done with a file.
+  const open = new Set(names.filter((specifier) => !written[specifier] && matters(specifier)));
+  const top = new Set(open.size ? source.note('requires at top', () => topRequires(source)) : []);
+  return names.map((specifier) => ({ specifier, atTop: !open.has(specifier) || top.has(specifier) }));
+}
+
+/** By specifier, whether one stands in a statement that begins a line without indentation: there it runs with the module, or nearly always so. */
+function writtenRequires(code: string): Record<string, boolean> {
+  const found = Object.create(null) as Record<string, boolean>;
+  for (const match of code.matchAll(/\brequire\s*\(\s*(?:'([^'\n\\]+)'|"([^"\n\\]+)")\s*\)/g)) {
+    const specifier = (match[1] ?? match[2]) as string;
+    found[specifier] ||= /^(?:(?:const|let|var) [^\n;()=]*= ?)?(?:[\w$.]+\(|\(0, [\w$.]+\)\(|Object\.assign\(\{\}, )?$/.test(
+      code.slice(code.lastIndexOf('\n', match.index) + 1, match.index),
+    );
   }
-  return [...found].map(([specifier, atTop]) => ({ specifier, atTop }));
+  return found;
+}
+
+/** The specifiers that are required outside of every function. */
+function topRequires(source: Source): string[] {
+  const found = new Set<string>();
+  for (const { name, binding, node } of source.tree.scopes.references) {
+    if (name !== 'require' || binding || node.parent?.type !== 'CallExpression' || child(node.parent, 'callee') !== node) continue;
+    const argument = children(node.parent, 'arguments')[0];
+    if (argument?.type === 'Literal' && typeof argument['value'] === 'string' && !isInFunction(node)) found.add(argument['value']);
+  }
+  return [...found];
 }
 
 function isInFunction(node: Syntax): boolean {
@@ -58,13 +78,17 @@ export function commonNames(code: string): { exports: string[]; reexports: strin
 export function neededRequires(source: Source): string[] {
   const cache = loadedCommonModules();
   const isLoaded = cache[source.path] !== undefined;
-  return literalRequires(source, isLoaded)
+  const pathOf = (specifier: string): string | undefined => {
+    const found = resolveFrom(source.path, specifier, 'require');
+    return 'path' in found ? found.path : undefined;
+  };
+  // A module that cannot be found is said to be so at once: packages probe for optional ones.
+  const matters = (specifier: string): boolean => !isLoaded && pathOf(specifier) !== undefined;
+  return literalRequires(source, (specifier) => !isBuiltin(specifier), matters)
     .filter(({ specifier, atTop }) => {
-      if (isBuiltin(specifier)) return false;
       if (!isLoaded && atTop) return true;
-      const found = resolveFrom(source.path, specifier, 'require');
-      // A module that cannot be found is said to be so at once: packages probe for optional ones.
-      return 'path' in found ? cache[found.path] !== undefined : isLoaded || atTop;
+      const path = pathOf(specifier);
+      return path === undefined || cache[path] !== undefined;
     })
     .map(({ specifier }) => specifier);
 }

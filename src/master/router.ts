@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
 import type { KeepAlive, StreamStats } from '../core/stream.ts';
 import { type Logger, readLogLevel } from './logger.ts';
 import { MasterRuntime } from './master-runtime.ts';
+import { type MinifyOptions, minifyOptions } from './minify.ts';
 import type { ResponderStats } from './responder.ts';
 import type { TraceSink } from './trace.ts';
 import type { SentModule } from './travel.ts';
@@ -35,6 +36,11 @@ export interface RouterOptions {
    * code runs. Otherwise a file stays what the program has loaded, or what was sent of it first. Never a mixture. @default false
    */
   reload?: boolean;
+  /**
+   * Whether modules are sent without comments and white space; names stay, and stacks show the files as they are. For all, or for the program's own
+   * and for those under node_modules. @default `{ own: false, dependencies: true }`
+   */
+  minify?: boolean | MinifyOptions;
 }
 
 /** Events of a {@link Router}. */
@@ -84,6 +90,7 @@ export class Router extends RouterBase {
       isThreaded: options.threaded === true,
       trace: options.trace,
       reload: options.reload === true,
+      minify: options.minify,
       logger: options.logger,
       logLevel: readLogLevel(options.logLevel),
       emit: (event, value) => {
@@ -182,6 +189,7 @@ function checkOptions(options: RouterOptions): void {
   for (const name of ['threaded', 'unidirectional', 'reload'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'boolean') throw new TypeError(`${name} must be true or false`);
   }
+  minifyOptions(options.minify);
   if (logger !== undefined && logger !== false && typeof logger !== 'function') throw new TypeError('logger must be a function or false');
   if (trace !== undefined && typeof trace !== 'string' && typeof trace !== 'function')
     throw new TypeError('trace must be a path or a function');

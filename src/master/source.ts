@@ -5,10 +5,11 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { ModuleError } from '../core/errors.ts';
+import { type ModuleCache, type Notes, plainNotes } from './module-cache.ts';
 import { Lines } from './patch.ts';
 import { analyse, type Scopes } from './scope.ts';
 import { langOf, needsStrip, type Stripped, strip, syntaxError } from './strip.ts';
-import { linkParents, parse, type Syntax } from './syntax.ts';
+import { linkParents, type Parsed, parse, type Syntax } from './syntax.ts';
 
 /** A place in the user's own file. Line and column count from 1. */
 export interface Place {
@@ -85,13 +86,17 @@ export class Source {
   readonly isMixed: boolean;
   /** Shipped with a way to evaluate text in its scope, so that bindings that are not exported can be reached. */
   hasHook: boolean;
+  /** What has been found out about it, in an earlier run maybe. */
+  readonly notes: Notes;
   readonly #toText: Stripped['toText'];
+  #parsed: Parsed | undefined;
   #tree: { program: Syntax; scopes: Scopes } | undefined;
   #lines: Lines | undefined;
   #textLines: Lines | undefined;
   #map: { trace: TraceMap; base: string } | undefined | null;
 
-  constructor(path: string, text: string, isEntry: (code: string, source: Source) => boolean) {
+  constructor(path: string, text: string, isEntry: (code: string, source: Source) => boolean, notes: Notes = plainNotes()) {
+    this.notes = notes;
     this.path = path;
     this.url = pathToFileURL(path).href;
     this.text = text;
@@ -106,20 +111,42 @@ export class Source {
     if (extension === '.json') return;
     this.isEntry = isEntry(text, this);
     if (needsStrip(path)) ({ code: this.code, toText: this.#toText } = strip(path, text, this.isEntry));
-    this.kind = kindOf(path, extension, this.code);
+    this.kind = kindByName(path, extension) ?? this.note('kind', () => this.#kindByText());
     this.isMixed = this.kind === 'esm' && (extension === '.cts' || (/^\.[jt]sx?$/.test(extension) && packageOf(path).type !== 'module'));
+  }
+
+  /** What `make` finds out about the text, once and for all runs: it must depend on nothing else. */
+  note<T>(name: string, make: () => T): T {
+    const known = this.notes.get(name);
+    if (known !== undefined) return known as T;
+    const made = make();
+    this.notes.set(name, made);
+    return made;
+  }
+
+  /** What the parser says of `code`. Throws `ERR_MITOS_MODULE_SYNTAX`. */
+  get parsed(): Parsed {
+    const parsed = this.#parsed ?? parse(`${this.path}.js`, this.code, 'js', this.kind === 'esm' ? 'module' : 'commonjs');
+    const { error } = parsed;
+    if (error)
+      throw syntaxError(this.path, this.text, this.#toText(error.start), error.message, needsStrip(this.path) ? '' : error.codeframe);
+    return (this.#parsed = parsed);
   }
 
   /** The syntax tree of `code`, its scopes analysed. Throws `ERR_MITOS_MODULE_SYNTAX`. */
   get tree(): { program: Syntax; scopes: Scopes } {
     if (!this.#tree) {
-      const { program, error } = parse(`${this.path}.js`, this.code, 'js', this.kind === 'esm' ? 'module' : 'commonjs');
-      if (error)
-        throw syntaxError(this.path, this.text, this.#toText(error.start), error.message, needsStrip(this.path) ? '' : error.codeframe);
+      const { program } = this.parsed;
+      this.release();
       linkParents(program);
       this.#tree = { program, scopes: analyse(program) };
     }
     return this.#tree;
+  }
+
+  /** Lets go of what the parser said: of large files it takes much memory. */
+  release(): void {
+    this.#parsed = undefined;
   }
 
   /** Lines of `code`. */
@@ -150,6 +177,13 @@ export class Source {
     return `${file}:${line}`;
   }
 
+  #kindByText(): 'esm' | 'cjs' {
+    if (!MODULE_WORDS.test(this.code)) return 'cjs';
+    const parsed = parse(`${this.path}.js`, this.code, 'js', 'unambiguous');
+    if (!parsed.error) this.#parsed = parsed;
+    return parsed.hasModuleSyntax ? 'esm' : 'cjs';
+  }
+
   #sourceMap(): { trace: TraceMap; base: string } | undefined {
     if (this.#map === undefined) this.#map = langOf(this.path) === 'js' ? (readSourceMap(this.text, this.path) ?? null) : null;
     return this.#map ?? undefined;
@@ -173,13 +207,23 @@ export function readSourceMap(text: string, path: string): { trace: TraceMap; ba
   }
 }
 
-function kindOf(path: string, extension: string, code: string): 'esm' | 'cjs' {
+/** The notes on a file: those on an installed one are kept for the next run. */
+export function notesOf(cache: ModuleCache, path: string, text: string): Notes {
+  const extension = path.slice(path.lastIndexOf('.'));
+  const isInstalled = path.includes(`${sep}node_modules${sep}`) && /^\.[cm]?js$/.test(extension);
+  return isInstalled ? cache.open(text, `${extension} ${packageOf(path).type}`) : plainNotes();
+}
+
+/** Where a text may have module syntax: the parser, which knows, is asked only then. */
+const MODULE_WORDS =
+  /\bimport\.meta\b|(?:^|[;}]|\*\/)[ \t]*(?:\/\*.*?\*\/\s*)?(?:import\s*["'{*]|import\s+[\w$]|export\s*[{*]|export\s+[\w$])/m;
+
+/** What name and package say; undefined where the text decides. */
+function kindByName(path: string, extension: string): 'esm' | 'cjs' | undefined {
   if (extension === '.mjs' || extension === '.mts') return 'esm';
   if (extension === '.cjs') return 'cjs';
   const { type } = packageOf(path);
   if (type === 'module' && extension !== '.cts') return 'esm';
   if (type === 'commonjs' && extension === '.js') return 'cjs';
-  // No word on it, or TypeScript: what the text says. The parser is asked only where the words are there.
-  if (!/\b(?:import|export)\b/.test(code)) return 'cjs';
-  return parse(`${path}.js`, code, 'js', 'unambiguous').hasModuleSyntax ? 'esm' : 'cjs';
+  return undefined;
 }

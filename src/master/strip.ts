@@ -1,9 +1,9 @@
 /** TypeScript and JSX to the JavaScript that Node runs, with the way back to the original text. */
 
-import { createRequire } from 'node:module';
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import type { HelperMode } from 'oxc-transform';
 import { ModuleError } from '../core/errors.ts';
+import { esbuild } from './esbuild.ts';
 import { onNeed } from './on-need.ts';
 import { Lines } from './patch.ts';
 import { children, type Lang, parse, type Syntax } from './syntax.ts';
@@ -131,28 +131,12 @@ function usesDecorators(path: string, text: string, lang: Lang): boolean {
 
 /** Standard decorators: oxc leaves them as they are, and no Node runs them; esbuild lowers them. */
 function stripWithEsbuild(path: string, text: string, lang: Lang, options: TsOptions): Stripped {
-  interface Esbuild {
-    transformSync(code: string, options: object): { code: string; map: string };
-  }
-  const found = [import.meta.url, path].map((from): Esbuild | undefined => {
-    try {
-      return createRequire(from)('esbuild') as Esbuild;
-    } catch {
-      return undefined;
-    }
-  });
-  const esbuild = found.find((one) => one !== undefined);
-  if (!esbuild) {
-    throw new ModuleError('ERR_MITOS_MODULE_SYNTAX', `Cannot transform ${path}: it uses standard decorators, for which esbuild is needed`, {
-      hint: 'Add esbuild to the dependencies of the program, or compile the program with tsc',
-    });
-  }
-  const { code, map } = esbuild.transformSync(text, {
+  const { code, map } = esbuild().transformSync(text, {
     loader: lang,
     target: 'es2023',
     sourcemap: 'external',
     sourcefile: path,
-    tsconfigRaw: { compilerOptions: options },
+    tsconfigRaw: { compilerOptions: options as object },
   });
   return { code, toText: tracer(JSON.parse(map) as object, code, text) };
 }

@@ -5,11 +5,11 @@ const LEVELS: readonly [level: number, where: RegExp][] = [
   // `using`; modifiers and duplicate names of groups in regular expressions.
   [24, /\busing\s+[\w$]|\(\?[ims]*-?[ims]+:|\(\?<([\w$]+)>[^\n]*\(\?<\1>/],
   // The flag `v` of regular expressions.
-  [20, /\/[a-z]*v[a-z]*(?![\w$])/],
+  [20, /\/[dgimsuy]*v[dgimsuvy]*(?![\w$/'"-])/],
   // Private methods, `#x in y`, static blocks. Before these, private fields.
   [18, /#[\w$]|\bstatic\s*\{/],
   // `??=`, `||=`, `&&=`, the flag `d` of regular expressions.
-  [16, /(?:\?\?|\|\||&&)=|\/[a-z]*d[a-z]*(?![\w$])/],
+  [16, /(?:\?\?|\|\||&&)=|\/[gimsuvy]*d[dgimsuvy]*(?![\w$/'"-])/],
   // `?.` and `??`.
   [14, /\?\.(?!\d)|\?\?/],
 ];

@@ -17,6 +17,8 @@ export interface Syntax {
 export interface Parsed {
   readonly program: Syntax;
   hasModuleSyntax: boolean;
+  /** Where each `import()` begins. */
+  readonly importCalls: readonly number[];
   /** The first error, with its code frame. */
   error: { message: string; codeframe: string; start: number } | undefined;
 }
@@ -34,6 +36,9 @@ export function parse(name: string, text: string, lang: Lang, sourceType: 'modul
       return result.program as unknown as Syntax;
     },
     hasModuleSyntax: result.module.hasModuleSyntax,
+    get importCalls() {
+      return result.module.dynamicImports.map(({ start }) => start);
+    },
     error: first && { message: first.message, codeframe: first.codeframe ?? '', start: first.labels[0]?.start ?? 0 },
   };
 }

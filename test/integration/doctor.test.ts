@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { before } from 'node:test';
 import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
 import { type LabUser, needs, noise, openLab, type Sshd } from '../support/lab/index.js';
+import { CONTEXT_NODE, CONTEXT_VERSION } from '../support/nodes.js';
 import { type Ended, ROOT, run, runNode, withProgram } from './run-program.js';
 
 const MAIN = 'dist/cli/main.js';
@@ -66,7 +67,7 @@ testWithOracle('mitos doctor tells what a program finds in a context on this mac
     ['user', 'machine', 'Node', 'memory', '/dev/shm', 'Nodes', 'terminal', 'threads', 'latency', 'clock'],
   );
   assert.equal(factOf(report.reached?.facts, 'user').data?.['uid'], process.getuid?.());
-  assert.deepEqual(factOf(report.reached?.facts, 'Node').data, { node: process.version, execPath: process.execPath });
+  assert.deepEqual(factOf(report.reached?.facts, 'Node').data, { node: `v${CONTEXT_VERSION}`, execPath: CONTEXT_NODE });
   const { minMs, medianMs } = factOf(report.reached?.facts, 'latency').data as { minMs: number; medianMs: number };
   assert.ok(minMs > 0 && minMs <= medianMs);
   const times = factOf(report.steps[0]?.facts, 'connected').data as Record<string, number>;

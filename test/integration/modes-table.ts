@@ -1,6 +1,7 @@
 /** The ways a context can run: every rule of the API holds in each of them. */
 import { type Context, type ContextPromise, Router, type RouterOptions } from 'mitos';
 import { type OracleTestContext, type OracleTestOptions, testWithOracle } from '#src/testing/index.js';
+import { CONTEXT_VERSION } from '../support/nodes.js';
 
 interface Mode {
   readonly name: string;
@@ -23,6 +24,8 @@ export interface ModeContext extends OracleTestContext {
   open(from?: Context | ContextPromise | Router): ContextPromise;
   /** Whether the user's code there has a thread of its own. */
   readonly hasOwnThread: boolean;
+  /** The Node that runs the user's code there. */
+  readonly nodeVersion: string;
 }
 
 /** Options of {@link inEveryMode}. */
@@ -41,9 +44,10 @@ export function inEveryMode(name: string, fn: (mode: ModeContext) => Promise<voi
       const router = new Router({ logger: false, ...mode.router, ...options.router });
       const open = (from: Context | ContextPromise | Router = router): ContextPromise =>
         mode.method === 'worker' ? from.worker() : from.local(mode.options);
+      const nodeVersion = mode.method === 'worker' ? process.versions.node : CONTEXT_VERSION;
       const hasOwnThread = mode.method === 'local' && mode.options.threadless !== true;
       try {
-        await fn({ ...context, router, open, hasOwnThread });
+        await fn({ ...context, router, open, hasOwnThread, nodeVersion });
       } finally {
         await router.close();
       }

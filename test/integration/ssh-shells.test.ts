@@ -4,6 +4,7 @@ import os from 'node:os';
 import { before } from 'node:test';
 import { rejectsWith } from '../fixtures/programs/harness.js';
 import { type LabShell, type LabUser, needs, noise, openLab, type Sshd } from '../support/lab/index.js';
+import { CONTEXT_VERSION } from '../support/nodes.js';
 import { reaches, sshTest, toUser } from '../support/ssh.js';
 
 const lab = openLab();
@@ -62,7 +63,7 @@ sshTest('A Node that is too old makes way for one that is not', here, async ({ r
   for (const version of ['v10.24.1', 'v9.11.0']) putOld(user, `.nvm/versions/node/${version}/bin/node`);
   await using oldFirst = await lab.sshd({ hidesNode: true, env: { PATH: `${user.home}/.nvm/versions/node/v10.24.1/bin:/usr/bin:/bin` } });
   const context = await reaches(router.ssh(toUser(oldFirst, user)), user);
-  assert.equal((await context.info()).node, process.versions.node);
+  assert.equal((await context.info()).node, CONTEXT_VERSION);
   assert.deepEqual(await context.call(() => process.argv.slice(1)), []);
 });
 

@@ -13,6 +13,9 @@ import { createStub } from './stubs.ts';
 import type { Container, Fixture, Lab } from './types.ts';
 import { createUser } from './users.ts';
 
+/** The Node that contexts run on: this one, unless `npm run matrix` says another. */
+const NODE = process.env['MITOS_TEST_NODE'] ?? process.execPath;
+
 /** Beside the lab's public side, what its rooms need. @internal */
 export interface LabRoom {
   readonly journal: Journal;
@@ -58,7 +61,7 @@ export function createLab(): Lab {
       return open().directory;
     },
     get node() {
-      node ??= canEverybodyRun(process.execPath) ? process.execPath : copyNode(open().directory);
+      node ??= canEverybodyRun(NODE) ? NODE : copyNode(open().directory);
       return node;
     },
     nodeCopy: () => copyNode(open().directory),
@@ -109,9 +112,9 @@ function copyNode(directory: string): string {
   if (existsSync(copy)) return copy;
   mkdirSync(join(directory, 'bin'));
   try {
-    linkSync(process.execPath, copy);
+    linkSync(NODE, copy);
   } catch {
-    copyFileSync(process.execPath, copy); // another filesystem
+    copyFileSync(NODE, copy); // another filesystem
     chmodSync(copy, 0o755);
   }
   return copy;

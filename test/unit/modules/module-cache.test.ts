@@ -1,0 +1,157 @@
+/** What is kept on disk from one run to the next. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { ModuleCache, prune } from '#src/master/module-cache.js';
+import { ModuleGraph } from '#src/master/module-graph.js';
+import { API_CODE } from './zoo.ts';
+
+const FOLDER = join(process.cwd(), 'test/fixtures/raw/editions');
+
+function temporary(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'mitos-cache-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+const entries = (directory: string): string[] => readdirSync(directory).filter((name) => name !== 'pruned');
+
+/** Serves the fixture with a cache; returns what was sent. */
+async function serve(directory: string | undefined, edition?: number): Promise<unknown[]> {
+  const graph = new ModuleGraph({ apiModule: { code: API_CODE }, cache: new ModuleCache(directory) });
+  const id = graph.addEntry(pathToFileURL(join(FOLDER, 'modern.js')), pathToFileURL(join(FOLDER, 'x.js')).href) as number;
+  const defs = graph
+    .closureOf(id, edition)
+    .map(({ id: number, url, kind, code, deps, names, level, async: waits }) => ({ number, url, kind, code, deps, names, level, waits }));
+  await graph.flush();
+  return defs;
+}
+
+test('Notes on a text come back in the next run, and only for that text and what it depends on', async (t) => {
+  const directory = temporary(t);
+  const first = new ModuleCache(directory);
+  const notes = first.open('text', 'a');
+  assert.equal(notes.get('x'), undefined);
+  notes.set('x', { list: [1, 'two', null] });
+  notes.set('text', 'lines\nand \u{1F600}');
+  await first.flush();
+  const second = new ModuleCache(directory);
+  assert.deepEqual(second.open('text', 'a').get('x'), { list: [1, 'two', null] });
+  assert.equal(second.open('text', 'a').get('text'), 'lines\nand \u{1F600}');
+  assert.equal(second.open('text', 'b').get('x'), undefined);
+  assert.equal(second.open('other', 'a').get('x'), undefined);
+  assert.equal(entries(directory).length, 1);
+  assert.equal(statSync(join(directory, entries(directory)[0] as string)).mode & 0o777, 0o600);
+});
+
+test('What is served from the cache is what is served without', async (t) => {
+  const directory = temporary(t);
+  for (const edition of [undefined, 12]) {
+    const without = await serve(undefined, edition);
+    assert.deepEqual(await serve(directory, edition), without);
+    const written = entries(directory).length;
+    assert.ok(written > 0);
+    assert.deepEqual(await serve(directory, edition), without);
+    assert.equal(entries(directory).length, written);
+  }
+});
+
+test('Entries that are damaged, cut short, or not of the user alone count for nothing', async (t) => {
+  const directory = temporary(t);
+  const expected = await serve(directory);
+  const spoil: ((file: string) => void)[] = [
+    (file) => {
+      const data = readFileSync(file);
+      data[data.length - 1] = (data[data.length - 1] as number) ^ 1;
+      writeFileSync(file, data);
+    },
+    (file) => writeFileSync(file, readFileSync(file).subarray(0, 40)),
+    (file) => writeFileSync(file, ''),
+    (file) => writeFileSync(file, 'junk'.repeat(100)),
+    (file) => chmodSync(file, 0o666),
+    (file) => {
+      writeFileSync(`${file}.real`, readFileSync(file), { mode: 0o600 });
+      rmSync(file);
+      symlinkSync(`${file}.real`, file);
+    },
+    (file) => {
+      rmSync(file);
+      mkdirSync(file);
+    },
+  ];
+  for (const [index, one] of spoil.entries()) {
+    for (const name of entries(directory)) one(join(directory, name));
+    const cache = new ModuleCache(directory);
+    assert.equal(
+      cache.open(readFileSync(join(FOLDER, 'node_modules/plainly/index.js'), 'utf8'), '.js undefined').get('kind'),
+      undefined,
+      `${index}`,
+    );
+    assert.deepEqual(await serve(directory), expected, `${index}`);
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory);
+    await serve(directory);
+  }
+});
+
+test('Where nothing can be written, nothing fails', async (t) => {
+  const directory = temporary(t);
+  const file = join(directory, 'file');
+  writeFileSync(file, '');
+  const expected = await serve(undefined);
+  assert.deepEqual(await serve(file), expected);
+  assert.deepEqual(await serve(join(directory, 'missing')), expected);
+  assert.deepEqual(entries(directory), ['file']);
+});
+
+test('Processes that write the same entries at the same time leave whole ones and nothing else', async (t) => {
+  const directory = temporary(t);
+  const cacheModule = pathToFileURL(join(process.cwd(), 'dist/master/module-cache.js')).href;
+  const program = `import { ModuleCache } from ${JSON.stringify(cacheModule)};
+    for (let round = 0; round < 20; round++) {
+      const cache = new ModuleCache(${JSON.stringify(directory)});
+      for (let one = 0; one < 20; one++) { const notes = cache.open('text ' + one, ''); const known = notes.get('value');
+        if (known !== undefined && known !== 'value '.repeat(1000 * one)) process.exit(3);
+        notes.set('value', 'value '.repeat(1000 * one)); }
+      await cache.flush();
+    }`;
+  const writers = Array.from({ length: 3 }, () => spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' }));
+  for (const [code] of await Promise.all(writers.map((writer) => once(writer, 'exit')))) assert.equal(code, 0);
+  assert.equal(entries(directory).length, 20);
+  const cache = new ModuleCache(directory);
+  for (let one = 0; one < 20; one++) assert.equal(cache.open(`text ${one}`, '').get('value'), 'value '.repeat(1000 * one));
+});
+
+test('The cache is bounded: what was not used for longest goes first, and what was left half written', (t) => {
+  const directory = temporary(t);
+  for (let one = 0; one < 10; one++) {
+    const file = join(directory, `entry${one}`);
+    writeFileSync(file, Buffer.alloc(1000));
+    utimesSync(file, 1e9 + one, 1e9 + one);
+  }
+  writeFileSync(join(directory, 'x.1.tmp'), '');
+  utimesSync(join(directory, 'x.1.tmp'), 1e9 + 100, 1e9 + 100);
+  prune(directory, 20_000);
+  assert.equal(entries(directory).length, 10);
+  prune(directory, 5000);
+  assert.equal(entries(directory).length, 10, 'once a day');
+  rmSync(join(directory, 'pruned'));
+  prune(directory, 5000);
+  assert.deepEqual(entries(directory).sort(), ['entry7', 'entry8', 'entry9']);
+});
