@@ -13,7 +13,7 @@ import { type ErrorCode, mitosError } from './errors.ts';
 import { type Dep, EDITION, type ModuleDef } from './module-batch.ts';
 
 /** What a context asks the master: a specifier as seen from a module, or a module it knows by id only, as this version of Node can read it. */
-export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number; node: string };
+export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number; node?: string };
 
 /** The answer: where the query leads, and the modules of its static closure, dependency first. */
 export interface ModuleAnswer {

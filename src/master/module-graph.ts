@@ -32,7 +32,6 @@ import { Preparation } from './travel.ts';
 
 /** The rare parts of the core, as a module. */
 export const EXTRA = 'mitos:extra';
-
 export type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 
 /** The modules of one program. */
@@ -67,10 +66,7 @@ export class ModuleGraph {
         current: (path) => this.#files.get(path),
         resolve: (from, specifier, kind) => this.#resolve(from, specifier, kind, true),
         forget: (items, paths) => this.#forget(items, paths),
-        drop: (ids) => {
-          for (const id of ids) this.#items[id] = undefined;
-          this.#editions.drop(ids);
-        },
+        drop: (ids) => this.#drop(ids),
       },
       options.reload === true,
     );
@@ -126,12 +122,11 @@ export class ModuleGraph {
   /** The module that a specifier means, as seen from a file: for `context.import()`. */
   addEntry(specifier: string | URL, from: string): number | string {
     const path = realPath(from.startsWith('file:') ? fileURLToPath(from) : from);
-    const text = String(specifier);
     // Only a place to resolve from: the file itself is neither read nor sent.
     const importer: Item = { id: 0, form: 'file', source: { path, kind: 'esm' } as Source, wantsNames: false };
     this.#admission.add(path);
     const target = this.#versions.settle(
-      () => this.#resolve(importer, text, 'import'),
+      () => this.#resolve(importer, String(specifier), 'import'),
       (found) => (typeof found === 'number' ? found : undefined),
     );
     if (typeof target === 'object') throw new ModuleError(target.code as 'ERR_MITOS_MODULE_NOT_FOUND', target.message);
@@ -178,10 +173,12 @@ export class ModuleGraph {
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
-        const item = typeof query.id === 'number' ? this.itemOf(query.id) : undefined;
-        if (!item)
+        if (!this.itemOf(Number(query.id)))
           return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered, or long replaced`);
-        return { target: query.id, modules: this.closureOf(query.id, editionFor(String(query.node))) };
+        return {
+          target: query.id,
+          modules: this.closureOf(query.id, query.node === undefined ? editionOf(query.id) : editionFor(String(query.node))),
+        };
       }
       return this.#answer(query.from, query.specifier, query.kind);
     } catch (error) {
@@ -237,6 +234,11 @@ export class ModuleGraph {
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target, edition) };
+  }
+
+  #drop(ids: readonly number[]): void {
+    for (const id of ids) this.#items[id] = undefined;
+    this.#editions.drop(ids);
   }
 
   #forget(items: ReadonlySet<Item>, paths: ReadonlySet<string>): void {

@@ -59,7 +59,7 @@ export function importersOf(item: Item | undefined): string[] {
   const urls: string[] = [];
   for (let at = item; at && urls.length < 20; at = at.importer ?? at.parent) {
     const url = at.source?.url ?? at.text?.url ?? '';
-    if (urls.at(-1) !== url) urls.push(url);
+    if (url && urls.at(-1) !== url) urls.push(url);
   }
   return urls;
 }
