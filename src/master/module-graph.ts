@@ -66,7 +66,10 @@ export class ModuleGraph {
         current: (path) => this.#files.get(path),
         resolve: (from, specifier, kind) => this.#resolve(from, specifier, kind, true),
         forget: (items, paths) => this.#forget(items, paths),
-        drop: (ids) => this.#drop(ids),
+        drop: (ids) => {
+          for (const id of ids) this.#items[id] = undefined;
+          this.#editions.drop(ids);
+        },
       },
       options.reload === true,
     );
@@ -174,7 +177,7 @@ export class ModuleGraph {
     try {
       if ('id' in query) {
         if (!this.itemOf(Number(query.id)))
-          return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered, or long replaced`);
+          return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: there is none`);
         return {
           target: query.id,
           modules: this.closureOf(query.id, query.node === undefined ? editionOf(query.id) : editionFor(String(query.node))),
@@ -234,11 +237,6 @@ export class ModuleGraph {
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target, edition) };
-  }
-
-  #drop(ids: readonly number[]): void {
-    for (const id of ids) this.#items[id] = undefined;
-    this.#editions.drop(ids);
   }
 
   #forget(items: ReadonlySet<Item>, paths: ReadonlySet<string>): void {
