@@ -176,7 +176,7 @@ export class ModuleGraph {
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
-        if (!this.itemOf(Number(query.id)))
+        if (typeof query.id !== 'number' || !this.itemOf(query.id))
           return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: there is none`);
         return {
           target: query.id,
@@ -227,8 +227,7 @@ export class ModuleGraph {
       const { id } = this.#text(specifier, text.code);
       return { target: id, modules: this.closureOf(id, edition) };
     }
-    if (!item || path === undefined || !item.def)
-      return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: the asking module was never served`);
+    if (!item?.def || path === undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: who asks was never served`);
     if (isBuiltin(specifier)) return { target: specifier, modules: [] };
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);

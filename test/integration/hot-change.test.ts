@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import type { ContextPromise } from 'mitos';
 import { MODES, rejectsWith, treeTest } from '../fixtures/programs/harness.js';
 
 const base = mkdtempSync(join(tmpdir(), 'hot-'));
@@ -64,7 +65,7 @@ treeTest(
     await null;
     edit(2, 'leaf.cjs');
     assert.deepEqual(new Set(await all()), new Set(['1 1 2']));
-    await contexts[0]?.call(() => process.emit('go' as never));
+    await (contexts[0] as ContextPromise).call(() => process.emit('go' as never));
     assert.equal(await waiting, '1 1 1');
     const { modules } = router.stats();
     assert.deepEqual(new Set(await all()), new Set(['1 1 2']));
