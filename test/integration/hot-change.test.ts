@@ -62,7 +62,7 @@ treeTest(
     const waiting = one.wait();
     waiting.catch(() => {});
     // Files are looked at once for all calls of one turn.
-    await null;
+    await Promise.resolve();
     edit(2, 'leaf.cjs');
     assert.deepEqual(new Set(await all()), new Set(['1 1 2']));
     await (contexts[0] as ContextPromise).call(() => process.emit('go' as never));
