@@ -83,3 +83,10 @@ export function locateFunction(fn: (...args: never[]) => unknown): FunctionLocat
     post('Runtime.releaseObjectGroup', { objectGroup: 'mitos' });
   }
 }
+
+/** The texts of loaded scripts whose URL passes, in the order they were loaded. */
+export function loadedScripts(isIt: (url: string) => boolean): string[] {
+  open();
+  const ids = [...urls].filter(([, url]) => isIt(url)).map(([scriptId]) => scriptId);
+  return ids.map((scriptId) => post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource);
+}

@@ -26,6 +26,10 @@ export interface Runtime {
   identify(fn: AnyFunction): MaybePromise<string>;
   /** The id of a module (or the name of a builtin one), as seen from `from`. */
   resolveModule(specifier: string, from: string): MaybePromise<number | string>;
+  /** The names that such a module exports, as far as its text tells; in the master. */
+  exportsOf?(id: number | string): string[];
+  /** The reference of a function of such a module as it is now; in the master, where modules may change. */
+  refresh?(ref: string): string;
   /** The id of a module of the library itself, such as `mitos:exec`. */
   serviceModule(name: string): MaybePromise<number>;
   /** The functions of such a module, where a context cannot call itself by messages: in the master. */

@@ -19,13 +19,17 @@ export type OptionTable = NonNullable<ParseArgsConfig['options']>;
 export interface Given {
   values: Record<string, string | boolean | undefined>;
   positionals: string[];
+  /** What stands behind `--`. */
+  rest: string[];
 }
 
 /** Takes the arguments of a command apart. */
 export function readArguments(args: readonly string[], options: OptionTable, command?: string): Given {
   try {
-    const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
-    return { values: values as Given['values'], positionals };
+    // Elsewhere nothing but targets can stand there.
+    const end = command === 'run' && args.includes('--') ? args.indexOf('--') : args.length;
+    const { values, positionals } = parseArgs({ args: args.slice(0, end), allowPositionals: true, options });
+    return { values: values as Given['values'], positionals, rest: args.slice(end + 1) };
   } catch (error) {
     const message = String((error as Error).message)
       .replace(/\. .*$/s, '')

@@ -10,6 +10,7 @@ Commands:
   demo           start a small tree on this machine and call functions in it
   doctor         walk to a target step by step, and tell what there is
   ping           connect to targets, and tell how long a call takes
+  run            run a function of a file on targets
   runtime        fetch, list and remove the Nodes for targets without one
 
 Options:
@@ -114,5 +115,27 @@ Example:
   mitos runtime fetch --arch arm64
 `;
 
+const RUN = `Usage: mitos run [options] SCRIPT[#FUNCTION] TARGET... [-- ARGUMENT...]
+
+Runs an exported function of a TypeScript or JavaScript file on each target,
+with all that it imports; nothing has to be installed there. Without a name it
+is the default export, else "main". Prints what it returns: texts as they are,
+the rest as JSON. What it prints itself goes to standard error. Exits with 0
+when it ended well on all targets, with 1 when it did not on one.
+
+Options:
+  -n, --concurrency N       targets at once (default 10)
+      --explain             tell afterwards which modules went where, who
+                            imported them, and what that cost
+      --json-args           arguments are JSON, and not texts
+      --minify              send own files minified, too
+${SECRETS}, an object a line
+  -h, --help                print this
+
+${TARGET}
+Example:
+  mitos run check.ts#disks web1 web2,sudo:root -- /var /srv
+`;
+
 /** Help of each command. */
-export const COMMAND_HELP: Readonly<Record<string, string>> = { demo: DEMO, doctor: DOCTOR, ping: PING, runtime: RUNTIME };
+export const COMMAND_HELP: Readonly<Record<string, string>> = { demo: DEMO, doctor: DOCTOR, ping: PING, run: RUN, runtime: RUNTIME };

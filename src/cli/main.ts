@@ -12,7 +12,14 @@ const EXIT_INTERRUPTED = 130;
 /** Runs a command that makes sense. */
 type Command = (given: Given) => Promise<void>;
 
-const COMMANDS: Readonly<Record<string, Command>> = { demo: runDemo, doctor: runDoctor, ping: runPing, runtime: runRuntime };
+const COMMANDS: Readonly<Record<string, Command>> = { demo: runDemo, doctor: runDoctor, ping: runPing, run: runRun, runtime: runRuntime };
+
+const RUN_OPTIONS: OptionTable = {
+  concurrency: { type: 'string', short: 'n' },
+  explain: { type: 'boolean' },
+  'json-args': { type: 'boolean' },
+  minify: { type: 'boolean' },
+};
 
 const HELP_OPTION: OptionTable = { help: { type: 'boolean', short: 'h' } };
 
@@ -46,6 +53,7 @@ async function optionsOf(name: string): Promise<OptionTable> {
   if (name === 'demo') return HELP_OPTION;
   if (name === 'runtime') return (await import('./runtime.ts')).RUNTIME_OPTIONS;
   const { TARGET_OPTIONS } = await import('./targets.ts');
+  if (name === 'run') return { ...TARGET_OPTIONS, ...RUN_OPTIONS };
   return name === 'ping' ? { ...TARGET_OPTIONS, count: { type: 'string', short: 'c' } } : TARGET_OPTIONS;
 }
 
@@ -66,6 +74,34 @@ async function runPing(given: Given): Promise<void> {
       if (!(await ping(router, targets, { count, isJson: given.values['json'] === true }))) process.exitCode = 1;
     },
     quiet(),
+  );
+}
+
+async function runRun(given: Given): Promise<void> {
+  const [script, ...texts] = given.positionals;
+  if (script === undefined) throw new UsageError('the command run needs a script and a target', 'run');
+  if (texts.length === 0) throw new UsageError('the command run needs a target', 'run');
+  const concurrency = numberOf(given, 'concurrency', 10, 'run', true);
+  const [{ main }, { readTargets }, { readProgram, readRunArguments, run }] = await Promise.all([
+    import('../index.ts'),
+    import('./targets.ts'),
+    import('./run.ts'),
+  ]);
+  const program = readProgram(script);
+  const args = readRunArguments(given.rest, given.values['json-args'] === true);
+  const targets = await readTargets({ ...given, positionals: texts }, 'run');
+  await main(
+    import.meta,
+    async (router) => {
+      const options = { args, concurrency, isJson: given.values['json'] === true, isExplained: given.values['explain'] === true };
+      try {
+        if (!(await run(router, targets, program, options))) process.exitCode = 1;
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        fail(error);
+      }
+    },
+    given.values['minify'] === true ? { minify: true } : {},
   );
 }
 

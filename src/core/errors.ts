@@ -36,6 +36,7 @@ export type ErrorCode = `ERR_MITOS_${
   | 'MODULE_NOT_FOUND'
   | 'MODULE_SYNTAX'
   | 'MODULE_DENIED'
+  | 'MODULE_CHANGED'
   | 'MODULE_DAMAGED'
   | 'ADDON'
   | 'CHILD_EXIT'

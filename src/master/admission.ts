@@ -6,6 +6,7 @@ import { lstatSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { refuseMount } from './resource-rules.ts';
+import type { ModuleAnswer } from '../core/importer.ts';
 import { packageOf } from './source.ts';
 
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
@@ -83,4 +84,9 @@ export class Admission {
     for (const root of this.#roots) if (below(root)) return true;
     return false;
   }
+}
+
+/** An answer that says why a module is not served. */
+export function refusal(code: string, message: string, hint?: string): ModuleAnswer {
+  return { target: hint === undefined ? { code, message } : { code, message, hint }, modules: [] };
 }

@@ -41,6 +41,12 @@ export class Editions {
     return made && 'code' in made ? undefined : made;
   }
 
+  /** Lets go of all editions of some modules. */
+  drop(ids: readonly number[]): void {
+    const gone = new Set(ids);
+    for (const id of this.#made.keys()) if (gone.has(id % EDITION)) this.#made.delete(id);
+  }
+
   /**
    * Modules in an edition, in the same order; those that cannot be had in it are left out, and who imports them gets to know why.
    *

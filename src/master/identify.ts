@@ -3,13 +3,15 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
-import { locateFunction } from '../api/locate.ts';
+import { type FunctionLocation, locateFunction } from '../api/locate.ts';
 import { ModuleError } from '../core/errors.ts';
 import type { ModuleDef } from '../core/module-batch.ts';
 import { bindingPath, DEFAULT_HEAD } from './binding-path.ts';
 import { builtinRef } from './builtin-refs.ts';
 import { findCapture, usesThis } from './captures.ts';
+import { findAgain } from './find-again.ts';
 import { functionAt, functionFrom, matchFunction } from './function-match.ts';
+import { isMadeOf } from './loaded-text.ts';
 import type { Form } from './module-form.ts';
 import { type Item, isReshaped } from './module-item.ts';
 import { loadedCommonModules, realPath } from './resolve.ts';
@@ -23,6 +25,8 @@ type Callable = (...args: never[]) => unknown;
 
 /** What the finder needs of the graph. */
 export interface FinderGraph {
+  /** Whether sources are what the disk has, and not what the program has loaded. */
+  readonly isReloading: boolean;
   source(path: string, loaded?: string): Source;
   file(source: Source, importer?: Item): Item;
   group(source: Source, index: number, importer?: Item): Item;
@@ -76,7 +80,7 @@ export class FunctionFinder {
     return this.#locate(fn, path, place);
   }
 
-  #locate(fn: Callable, path: string, place: { line: number; column: number; source(): string }): string {
+  #locate(fn: Callable, path: string, place: FunctionLocation): string {
     const loaded = place.source();
     let source: Source;
     try {
@@ -86,7 +90,12 @@ export class FunctionFinder {
       if (error instanceof ModuleError) throw error;
       throw refuse(fn, `its file ${path} cannot be read: ${(error as Error).message}`);
     }
-    const node = matchFunction(source, loaded, place.line, place.column);
+    const isOther = this.#graph.isReloading && !isMadeOf(path, loaded, source.text);
+    const node = isOther ? findAgain(source, fn, place) : matchFunction(source, loaded, place.line, place.column);
+    if (!node && isOther) {
+      const hint = 'Give it a name at the top level of its file, by which it can be found again, or restart the program';
+      throw refuse(fn, `it is no longer found in ${path}, which has been changed since the program loaded it`, hint);
+    }
     if (!node) throw refuse(fn, `it is not found in ${path}, which is not what was loaded`);
     return this.#common(source, fn) ?? this.#refOf(source, node, fn.name);
   }

@@ -16,6 +16,7 @@ import { BUNDLE, CALL, LOG, STATS } from '../core/handles.ts';
 import type { Hop } from '../core/hop.ts';
 import { LiveValues } from '../core/live.ts';
 import { type LogData, type LogLevel, LogLimiter } from '../core/log.ts';
+import type { PackLevel } from '../core/module-pack.ts';
 import { toReason } from '../core/reason.ts';
 import '../core/whole.ts';
 import { CONTROL, type ContextId, HEADER, jsonOf, type Message, srcOf } from '../core/wire.ts';
@@ -24,6 +25,7 @@ import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
 import { adviceForMissingApi } from './api-versions.ts';
 import type { Debuggers } from './debuggers.ts';
+import { isLocalMethod, LinkSpeeds, levelFor } from './link-speed.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import type { MinifyOptions } from './minify.ts';
@@ -38,6 +40,7 @@ export interface MasterOptions {
   config: ChildConfig;
   isThreaded: boolean;
   trace: string | TraceSink | undefined;
+  reload: boolean;
   minify: boolean | MinifyOptions | undefined;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
@@ -59,6 +62,7 @@ export class MasterRuntime implements Runtime {
   readonly resources: ResourceResponder;
   readonly #options: MasterOptions;
   readonly #hop: MasterHop;
+  readonly #speeds: LinkSpeeds | undefined;
   readonly #trace: Trace | undefined;
   readonly #limiters: WeakMap<Context, LogLimiter> = new WeakMap();
   /** What contexts were sent to have children; methods may share a bundle. */
@@ -78,6 +82,8 @@ export class MasterRuntime implements Runtime {
     this.#hop = options.isThreaded
       ? createThreadedHop(config, deliver, (error) => this.#onCrash(error))
       : createHop(config, deliver, { dial: (from, host, port) => this.#dial(from, host, port) });
+    const { stats } = this.#hop;
+    this.#speeds = stats && new LinkSpeeds(stats);
     this.endpoint = new Endpoint(config.id, [], config.limits, (frame) => {
       this.#trace?.record('out', frame);
       this.#hop.send(frame);
@@ -92,11 +98,13 @@ export class MasterRuntime implements Runtime {
     this.graph = new ModuleGraph({
       apiModule: { code: API },
       textModules,
+      reload: options.reload,
       ...(options.minify === undefined ? {} : { minify: options.minify }),
     });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES, (dst) => this.#firstHopOf(dst));
     this.resources = new ResourceResponder(this.endpoint, this.graph, this.responder);
-    this.responder.onModule = (module) => options.emit('module', module);
+    this.responder.levelOf = (dst) => this.#levelOf(dst);
+    this.responder.onWritten = () => this.#speeds?.watch();
     this.registry = new ContextRegistry(this);
     this.responder.nodeOf = (id) => this.registry.get(id)?.facts?.node;
     this.self = this.registry.obtain(0, config.name, null, 'master');
@@ -108,6 +116,7 @@ export class MasterRuntime implements Runtime {
       if (notice.kind === 'gone') {
         this.responder.forget(notice);
         this.resources.forget(notice);
+        this.#speeds?.forget(notice);
       }
       this.registry.onTree(notice);
     };
@@ -123,6 +132,14 @@ export class MasterRuntime implements Runtime {
 
   resolveModule(specifier: string, from: string): number | string {
     return this.graph.addEntry(specifier, from);
+  }
+
+  exportsOf(id: number | string): string[] {
+    return typeof id === 'number' ? this.graph.exportsOf(id) : [];
+  }
+
+  refresh(ref: string): string {
+    return this.graph.refresh(ref);
   }
 
   serviceModule(name: string): number {
@@ -148,6 +165,17 @@ export class MasterRuntime implements Runtime {
     let at = this.registry.get(dst);
     while (at?.via && at.via !== this.self) at = at.via;
     return at?.via ? at.id : dst;
+  }
+
+  /** How hard to compress for a context: little where all the way is inside this machine, or its first link is fast. */
+  #levelOf(dst: ContextId): PackLevel {
+    let at = this.registry.get(dst);
+    let isLocal = true;
+    for (; at?.via && at.via !== this.self; at = at.via) isLocal &&= isLocalMethod(at.method);
+    if (at?.via && isLocal && isLocalMethod(at.method)) return 'quick';
+    const level = levelFor(this.#speeds?.of(this.#firstHopOf(dst)));
+    // What is beyond the first link is not known to be fast.
+    return level === 'quick' && at?.id !== dst && !isLocal ? 'usual' : level;
   }
 
   /** A context that is handed on needs its class there. */
@@ -270,6 +298,7 @@ export class MasterRuntime implements Runtime {
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);
+    this.#speeds?.close();
     await Promise.all([this.#hop.close(), this.graph.flush()]);
     this.#trace?.close();
   }

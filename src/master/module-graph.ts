@@ -8,65 +8,48 @@ import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import { type Dep, EDITION, type ModuleDef } from '../core/module-batch.ts';
 import { addonRefusal, addonText } from './addon-text.ts';
-import { Admission, isModulePath } from './admission.ts';
+import { Admission, isModulePath, refusal } from './admission.ts';
 import type { ThrownAt } from './api-versions.ts';
 import { cacheDirectory } from './cache-directory.ts';
 import { Editions, editionOf } from './editions.ts';
 import { isApi, isMainScript, isProgramText } from './entry.ts';
+import { exportNames } from './export-names.ts';
+import type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
-import type { MinifyOptions } from './minify.ts';
 import { ModuleCache } from './module-cache.ts';
 import { cjsForm, esmForm, type Form, facadeForm, linksOf } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import type { Patched } from './patch.ts';
+import { Versions } from './reload.ts';
 import { commonNames, requiresOf } from './require-scan.ts';
 import { isBuiltin, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { refusePath } from './resource-rules.ts';
 import { usesFiles } from './resource-uses.ts';
 import { FILES, Resources } from './resources.ts';
 import { Slices } from './slices.ts';
-import { notesOf, readSource, Source } from './source.ts';
+import { notesOf, Source } from './source.ts';
 import { firstPlace, mapStackText, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 import { editionFor } from './syntax-level.ts';
 import { TextMaker } from './texts.ts';
+import { Preparation } from './travel.ts';
 
 /** The rare parts of the core, as a module. */
 export const EXTRA = 'mitos:extra';
-
-/** Options of a {@link ModuleGraph}. */
-export interface ModuleGraphOptions {
-  /** What a served module gets when it imports `mitos`: a CommonJS text. */
-  apiModule?: { code: string };
-  /** Modules of ours, by specifier: CommonJS texts that only the api module and each other may ask for. They may require `mitos:core`. */
-  textModules?: Readonly<Record<string, { code: string }>>;
-  /** Further main scripts, by path: never evaluated on a target. */
-  entries?: readonly string[];
-  /** Whether modules are sent without comments and white space. @default dependencies only */
-  minify?: boolean | MinifyOptions;
-  /** Where is kept what was found out about modules. @default the user's cache directory */
-  cache?: ModuleCache;
-}
-
-/** Said of every module when it is made ready to be sent. */
-export interface ModuleEvent {
-  id: number;
-  url: string;
-  kind: ModuleDef['kind'];
-  /** Characters of its code. */
-  size: number;
-}
+export type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 
 /** The modules of one program. */
 export class ModuleGraph {
+  /** The time it takes to make modules ready. */
+  readonly preparation: Preparation = new Preparation();
   /** Called for every module when it is made ready to be sent. */
   onModule?: (event: ModuleEvent) => void;
   /** Files of its packages, beside modules. */
   readonly resources: Resources = new Resources();
 
   readonly #options: ModuleGraphOptions;
-  readonly #items: Item[] = [];
+  readonly #items: (Item | undefined)[] = [];
   readonly #sources = new Map<string, Source>();
   readonly #files = new Map<string, Item>();
   readonly #parts = new Map<string, Item>();
@@ -74,6 +57,7 @@ export class ModuleGraph {
   readonly #forms = new WeakMap<Source, Form>();
   readonly #admission = new Admission();
   readonly #finder: FunctionFinder;
+  readonly #versions: Versions;
   readonly #cache: ModuleCache;
   readonly #texts: TextMaker;
   readonly #editions: Editions;
@@ -81,10 +65,26 @@ export class ModuleGraph {
 
   constructor(options: ModuleGraphOptions = {}) {
     this.#options = options;
+    this.#versions = new Versions(
+      {
+        items: this.#items,
+        closure: (ref) => this.closureOf(ref).map(({ id }) => this.#items[id % EDITION] as Item),
+        file: (path) => this.#file(path),
+        current: (path) => this.#files.get(path),
+        resolve: (from, specifier, kind) => this.#resolve(from, specifier, kind, true),
+        forget: (items, paths) => this.#forget(items, paths),
+        drop: (ids) => {
+          for (const id of ids) this.#items[id] = undefined;
+          this.#editions.drop(ids);
+        },
+      },
+      options.reload === true,
+    );
     this.#cache = options.cache ?? new ModuleCache(cacheDirectory('modules'));
     this.#texts = new TextMaker(this.#cache, options.minify);
     this.#editions = new Editions((id) => this.#items[id], this.#texts);
     this.#finder = new FunctionFinder({
+      isReloading: options.reload === true,
       source: (path, loaded) => this.#source(path, loaded),
       file: (source, importer) => this.#file(source.path, importer),
       group: (source, index, importer) => this.#part(source, `#${index}`, { form: 'group', group: index }, importer),
@@ -102,32 +102,52 @@ export class ModuleGraph {
    */
   identify(fn: (...args: never[]) => unknown): string {
     let ref = typeof fn === 'function' ? this.#refs.get(fn) : undefined;
-    if (ref === undefined) {
-      ref = this.#finder.identify(fn);
+    if (ref === undefined || (this.#versions.isDue(ref) && this.#versions.refresh(ref))) {
+      ref = this.#versions.settle(
+        () => this.#finder.identify(fn),
+        (found) => found,
+      );
       this.#refs.set(fn, ref);
     }
     return ref;
   }
 
+  /** With `reload`: the same reference in the newest form of its module. Throws what {@link addEntry} throws. */
+  refresh(ref: string): string {
+    return this.#versions.isReloading ? this.#versions.newest(ref) : ref;
+  }
+
   /** The reference of a function that a child found in code which it had been sent: `line` and `column` (from 0) as its V8 gives them. */
   identifyAt(moduleId: number, line: number, column: number, text: string): string {
-    const item = this.#item(moduleId);
+    const item = this.itemOf(moduleId);
     if (!item) throw new ModuleError('ERR_MITOS_NOT_CALLABLE', `Cannot call a function of module ${moduleId}: there is no such module`);
     this.#def(item);
-    return this.#finder.identifyAt(item, line, column, text);
+    return this.#versions.asIn(this.#plain(item), () => {
+      const ref = this.#finder.identifyAt(item, line, column, text);
+      this.closureOf(ref);
+      return ref;
+    });
   }
 
   /** The module that a specifier means, as seen from a file: for `context.import()`. */
   addEntry(specifier: string | URL, from: string): number | string {
     const path = realPath(from.startsWith('file:') ? fileURLToPath(from) : from);
-    const text = String(specifier);
     // Only a place to resolve from: the file itself is neither read nor sent.
     const importer: Item = { id: 0, form: 'file', source: { path, kind: 'esm' } as Source, wantsNames: false };
     this.#admission.add(path);
-    const target = this.#resolve(importer, text, 'import');
+    const target = this.#versions.settle(
+      () => this.#resolve(importer, String(specifier), 'import'),
+      (found) => (typeof found === 'number' ? found : undefined),
+    );
     if (typeof target === 'object') throw new ModuleError(target.code as 'ERR_MITOS_MODULE_NOT_FOUND', target.message);
-    if (typeof target === 'number') this.closureOf(target);
+    if (typeof target === 'number') this.#versions.noteEntry(this.#items[target] as Item);
     return target;
+  }
+
+  /** The names that a module exports, as far as its text tells. */
+  exportsOf(id: number): string[] {
+    const source = this.#items[id]?.source;
+    return source ? exportNames(source, (path) => this.#sources.get(path)) : [];
   }
 
   /**
@@ -149,16 +169,21 @@ export class ModuleGraph {
     return this.#text(name, text.code).id;
   }
 
+  /** What an id stands for, of whichever edition. */
+  itemOf(id: number): Item | undefined {
+    return id < EDITION ? this.#items[id] : (this.#editions.item(id) ?? this.#items[id % EDITION]);
+  }
+
   /** Whether a module has been made ready to be sent. */
   isServed(id: number): boolean {
-    return typeof id === 'number' && this.#item(id)?.def !== undefined;
+    return typeof id === 'number' && this.itemOf(id)?.def !== undefined;
   }
 
   /** Answers a child. Never throws: a refusal is a target with a code and a message. */
   answer(query: ModuleQuery): ModuleAnswer {
     try {
       if ('id' in query) {
-        const item = typeof query.id === 'number' ? this.#item(query.id) : undefined;
+        const item = typeof query.id === 'number' ? this.itemOf(query.id) : undefined;
         if (!item) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve module ${String(query.id)}: it was never offered`);
         // Hops ask for exactly this text, contexts for one that their Node understands.
         const modules = this.closureOf(query.id, query.node === undefined ? editionOf(query.id) : editionFor(String(query.node)));
@@ -181,24 +206,24 @@ export class ModuleGraph {
   /** Replaces places in shipped code by the user's own files, lines and columns. */
   mapStack(stack: string): string {
     return mapStackText(stack, (id) => {
-      const item = this.#item(id);
+      const item = this.itemOf(id);
       return item?.def ? item : undefined;
     });
   }
 
   /** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
   thrownAt(stack: string): ThrownAt | undefined {
-    return firstPlace(stack, (id) => this.#item(id));
+    return firstPlace(stack, (id) => this.itemOf(id));
   }
 
   /** The source map of a module that was shipped, for debuggers. */
   sourceMap(id: number): string | undefined {
-    const item = this.#item(id);
+    const item = this.itemOf(id);
     return item?.def && sourceMapOf(item);
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
-    const item = typeof from === 'number' ? this.#item(from) : undefined;
+    const item = typeof from === 'number' ? this.itemOf(from) : undefined;
     const edition = editionOf(Number(from));
     const path = item?.source?.path;
     const shown = JSON.stringify(String(specifier).slice(0, 200));
@@ -209,15 +234,14 @@ export class ModuleGraph {
       const { id } = this.#text(specifier, text.code);
       return { target: id, modules: this.closureOf(id, edition) };
     }
-    if (!item || path === undefined || !item.def)
-      return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: the asking module was never served`);
+    if (!item?.def || path === undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown}: who asks was never served`);
     if (isBuiltin(specifier)) return { target: specifier, modules: [] };
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);
     const isImport = kind === 'import' || (kind === 'resolve' && item.source?.kind === 'esm');
     const resource = kind === 'resolve' ? this.#resourceAt(item, specifier, isImport ? 'import' : 'require') : undefined;
     if (resource) return resource;
-    const target = this.#resolve(item, specifier, isImport ? 'import' : 'require', true);
+    const target = this.#versions.find(this.#plain(item), specifier, isImport ? 'import' : 'require', kind !== 'resolve');
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target, edition) };
@@ -264,6 +288,15 @@ export class ModuleGraph {
     return item.id;
   }
 
+  #forget(items: ReadonlySet<Item>, paths: ReadonlySet<string>): void {
+    for (const table of [this.#files, this.#parts]) for (const [at, item] of table) if (items.has(item)) table.delete(at);
+    for (const path of paths) {
+      this.#sources.delete(path);
+      this.#parts.delete(`${FILES} ${path}`);
+    }
+    this.#refs = new WeakMap();
+  }
+
   // ---- items --------------------------------------------------------------------------------------------------------------------------
 
   #source(path: string, loaded?: string): Source {
@@ -271,17 +304,17 @@ export class ModuleGraph {
     if (!source) {
       const isEntry = (text: string, { isOwn }: Source): boolean =>
         isMainScript(path) || (this.#options.entries ?? []).includes(path) || (isOwn && isProgramText(path, text));
-      const text = loaded ?? readSource(path);
-      source = new Source(path, text, isEntry, notesOf(this.#cache, path, text));
+      const make = (text: string): Source => new Source(path, text, isEntry, notesOf(this.#cache, path, text));
+      source = this.preparation.make(() => make(this.#versions.read(path, loaded)));
       this.#sources.set(path, source);
       this.#admission.add(path);
     }
     return source;
   }
 
-  /** What an id stands for, of whichever edition. */
-  #item(id: number): Item | undefined {
-    return id < EDITION ? this.#items[id] : (this.#editions.item(id) ?? this.#items[id % EDITION]);
+  /** The plain item, of which editions are copies. */
+  #plain({ id }: Item): Item {
+    return this.#items[id % EDITION] as Item;
   }
 
   #add(item: Omit<Item, 'id' | 'wantsNames'>): Item {
@@ -292,21 +325,26 @@ export class ModuleGraph {
   }
 
   #file(path: string, importer?: Item): Item {
+    const past = this.#versions.pastFile(path);
+    if (past) return past;
     let item = this.#files.get(path);
     if (!item) {
       const source = this.#source(path);
       item = this.#add({ form: source.isEntry ? 'facade' : 'file', source, ...(importer ? { importer } : {}) });
       this.#files.set(path, item);
+      this.#versions.add(item, path);
     }
     return item;
   }
 
   #part(source: Source, name: string, part: Pick<Item, 'form' | 'group' | 'fn' | 'parent'>, importer?: Item): Item {
     const at = `${source.path} ${name}`;
-    let item = this.#parts.get(at);
+    const { isPast } = this.#versions;
+    let item = isPast ? this.#versions.past(at) : this.#parts.get(at);
     if (!item) {
       item = this.#add({ ...part, source, ...(importer ? { importer } : {}) });
-      this.#parts.set(at, item);
+      this.#versions.add(item, at);
+      if (!isPast) this.#parts.set(at, item);
     }
     return item;
   }
@@ -409,7 +447,7 @@ export class ModuleGraph {
 
   #def(item: Item): ModuleDef {
     if (!item.def) {
-      const def = this.#build(item);
+      const def = this.preparation.make(() => this.#build(item), item.source);
       item.def = def;
       this.onModule?.({ id: def.id, url: def.url, kind: def.kind, size: def.code.length });
     }
@@ -517,6 +555,7 @@ export class ModuleGraph {
         stack.push({ def: this.#def(next), left: undefined });
         seen.add(next);
       } catch (error) {
+        this.#versions.noteFault(this.#items[top.def.id] as Item, next);
         if (top.def.kind !== 'cjs' || !MitosError.is(error)) throw error;
         // CommonJS may catch this.
         top.def.deps[specifier] = { code: error.code, message: error.message };
@@ -524,8 +563,4 @@ export class ModuleGraph {
     }
     return out;
   }
-}
-
-function refusal(code: string, message: string, hint?: string): ModuleAnswer {
-  return { target: hint === undefined ? { code, message } : { code, message, hint }, modules: [] };
 }

@@ -49,6 +49,21 @@ export function importChain(item: Item): string {
   return names.join(' <- ');
 }
 
+/** The file of an item that is the user's own. */
+export function ownFile(item: Item | undefined): string | undefined {
+  return item?.source?.isOwn ? item.source.path : undefined;
+}
+
+/** URLs of an item and of who asked for it, back to where it began. */
+export function importersOf(item: Item | undefined): string[] {
+  const urls: string[] = [];
+  for (let at = item; at && urls.length < 20; at = at.importer ?? at.parent) {
+    const url = at.source?.url ?? at.text?.url ?? '';
+    if (url && urls.at(-1) !== url) urls.push(url);
+  }
+  return urls;
+}
+
 /** The characters that the importer writes before the code of a module: they shift the columns of its first line. */
 export function wrapperLength(def: ModuleDef): number {
   if (def.kind === 'inline') return 0;

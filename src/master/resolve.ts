@@ -40,6 +40,11 @@ function resolverFor(kind: RequestKind, isTs: boolean): ResolverFactory {
   return resolver;
 }
 
+/** Forgets what is known of the disk: files have been changed. */
+export function clearResolvers(): void {
+  for (const resolver of resolvers.values()) resolver.clearCache();
+}
+
 /** True for the name of a builtin of this Node, with or without `node:`. */
 export function isBuiltin(specifier: string): boolean {
   return specifier.startsWith('node:') ? /^node:[a-z_/0-9]+$/.test(specifier) : builtinModules.includes(specifier);

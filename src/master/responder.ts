@@ -7,13 +7,15 @@ import { MitosError, mitosError } from '../core/errors.ts';
 import { GET_BUNDLE, GET_MODULE, IDENTIFY, RELAY } from '../core/handles.ts';
 import type { ModuleQuery } from '../core/importer.ts';
 import { type Dep, type ModuleDef } from '../core/module-batch.ts';
-import { type Batch, packBatches } from '../core/module-pack.ts';
+import { type Batch, type PackLevel, packBatches } from '../core/module-pack.ts';
 import { holds, type IdSet } from '../core/route-table.ts';
 import { type ContextId, HEADER, jsonOf, MAX_FRAME_DATA, type Message, replyToOf, sizeOf, srcOf } from '../core/wire.ts';
 import { type Find, RelayLink } from '../parent/relay-link.ts';
 import { editionOf } from './editions.ts';
 import { EXTRA, type ModuleGraph } from './module-graph.ts';
+import { importersOf, ownFile } from './module-item.ts';
 import { editionFor } from './syntax-level.ts';
+import { type Occasion, type SentModule, Travel } from './travel.ts';
 
 /** What has been sent. */
 export interface ResponderStats {
@@ -23,14 +25,6 @@ export interface ResponderStats {
   moduleBytes: number;
   /** Requests of contexts for modules that nobody had predicted: each is a round trip. */
   requests: number;
-}
-
-/** One module on its way to one context; what a hop has already, it passes on without a word of this. */
-export interface SentModule {
-  id: number;
-  url: string;
-  to: ContextId;
-  bytes: number;
 }
 
 /** What one context has been sent, and has asked. */
@@ -49,14 +43,21 @@ const MAX_QUESTIONS = 20000;
 /** So many times more a hop may ask, for all that are behind it. */
 const RELAY_SHARE = 16;
 
+/** How hard to compress, from little to much. */
+const LEVELS: readonly PackLevel[] = ['quick', 'usual', 'dense'];
+
 /** Sets of modules that are kept as they travel, for the next context that needs the same. */
 const MAX_BATCHES = 64;
 
 /** The master's answers to GET_MODULE, IDENTIFY and GET_BUNDLE, and the LOAD messages it sends by itself. */
 export class Responder {
   readonly stats: ResponderStats = { modules: 0, moduleBytes: 0, requests: 0 };
-  /** Told of every module that is sent. */
-  onModule: (module: SentModule) => void = () => {};
+  /** Told of every module that is sent, if anybody listens. */
+  onModule: ((module: SentModule) => void) | undefined;
+  /** How hard to compress what goes to a context. */
+  levelOf: (dst: ContextId) => PackLevel = () => 'usual';
+  /** Told when batches have been written. */
+  onWritten: () => void = () => {};
   /** The version of Node of a context, once that is known. */
   nodeOf: (id: ContextId) => string | undefined = () => undefined;
   readonly #endpoint: Endpoint;
@@ -66,6 +67,7 @@ export class Responder {
   readonly #sent: Map<ContextId, Sent> = new Map();
   readonly #links: Map<ContextId, RelayLink> = new Map();
   readonly #batches: Map<string, readonly Batch[]> = new Map();
+  readonly #travel: Travel;
 
   /** @param firstHopOf The child of the master that leads to a context: itself if it is one, or if that is not known. */
   constructor(
@@ -78,6 +80,10 @@ export class Responder {
     this.#graph = graph;
     this.#bundles = bundles;
     this.#firstHopOf = firstHopOf;
+    this.#travel = new Travel(
+      (id) => ownFile(graph.itemOf(id)),
+      (def) => graph.preparation.take(def),
+    );
     endpoint.on(GET_MODULE, (message) => this.#onGetModule(message));
     endpoint.on(IDENTIFY, (message) => this.#onIdentify(message));
     endpoint.on(GET_BUNDLE, (message) => this.#onGetBundle(message));
@@ -92,15 +98,25 @@ export class Responder {
     if (!sent.refs.has(ref)) closure.push(...this.#graph.closureOf(ref, node === undefined ? undefined : editionFor(node)));
     else if (!closure.length) return;
     sent.refs.add(ref);
-    this.#pass(dst, closure);
+    this.#pass(dst, closure, { root: closure.at(-1)?.id ?? 0, kind: 'called' });
   }
 
   /** Sends what `dst` lacks of these modules, or has it sent by the hops on the way as far as they have it. */
-  #pass(dst: ContextId, defs: readonly ModuleDef[]): void {
+  #pass(dst: ContextId, defs: readonly ModuleDef[], occasion: Occasion): void {
     const { ids } = this.#sentTo(dst);
     const missing = defs.filter(({ id }) => !ids.has(id)).map(({ id }) => id);
     for (const id of missing) ids.add(id);
-    if (missing.length) this.#linkTo(this.#firstHopOf(dst)).pass(dst, missing, this.#finder(dst, defs));
+    if (!missing.length) return;
+    const written: Batch[] = [];
+    this.#linkTo(this.#firstHopOf(dst)).pass(dst, missing, this.#finder(dst, defs, written));
+    this.#tell(dst, defs, missing, written, occasion);
+  }
+
+  #tell(to: ContextId, closure: readonly ModuleDef[], missing: readonly number[], batches: readonly Batch[], occasion: Occasion): void {
+    if (batches.length) this.onWritten();
+    const { onModule } = this;
+    if (!onModule) return;
+    for (const module of this.#travel.modules({ ...occasion, to, closure, missing: new Set(missing), batches })) onModule(module);
   }
 
   #linkTo(peer: ContextId): RelayLink {
@@ -126,39 +142,38 @@ export class Responder {
     return sent;
   }
 
-  /** Modules as they travel; kept for the next context that needs the same. */
-  #batchesOf(defs: readonly ModuleDef[]): readonly Batch[] {
-    const key = defs.map((def) => def.id).join();
-    let batches = this.#batches.get(key);
+  /** Modules as they travel; kept for the next context that needs the same. What was compressed harder than needed will do. */
+  #batchesOf(defs: readonly ModuleDef[], level: PackLevel): readonly Batch[] {
+    const ids = defs.map((def) => def.id).join();
+    const key = LEVELS.slice(LEVELS.indexOf(level))
+      .map((one) => `${one} ${ids}`)
+      .find((one) => this.#batches.has(one));
+    let batches = key === undefined ? undefined : this.#batches.get(key);
     if (!batches) {
-      batches = packBatches(defs);
-      this.#batches.set(key, batches);
+      batches = packBatches(defs, level);
+      this.#batches.set(`${level} ${ids}`, batches);
       if (this.#batches.size > MAX_BATCHES) this.#batches.delete(this.#batches.keys().next().value as string);
     }
     return batches;
   }
 
-  /** Gives the content of some of `defs`, which is on its way for `dst` then. */
-  #finder(dst: ContextId, defs: readonly ModuleDef[]): Find {
+  /** Gives the content of some of `defs`, which is on its way for `dst` then, and is added to `written`. */
+  #finder(dst: ContextId, defs: readonly ModuleDef[], written: Batch[]): Find {
     return (ids) => {
       const wanted = new Set(ids);
       const found = defs.filter(({ id }) => wanted.has(id));
-      const batches = this.#batchesOf(found);
-      this.#count(dst, found, batches);
+      const batches = this.#batchesOf(found, this.levelOf(dst));
+      this.stats.modules += found.length;
+      for (const { data } of batches) this.stats.moduleBytes += data.length;
+      written.push(...batches);
       return batches;
     };
-  }
-
-  #count(dst: ContextId, defs: readonly ModuleDef[], batches: readonly Batch[]): void {
-    this.stats.modules += defs.length;
-    for (const { data } of batches) this.stats.moduleBytes += data.length;
-    for (const { id, url, code } of defs) this.onModule({ id, url, to: dst, bytes: code.length });
   }
 
   /** Sends the rare parts of the core in front of an answer that is larger than a frame. */
   prepare(dst: ContextId): void {
     const sent = this.#sentTo(dst);
-    if (!sent.hasExtra) this.#pass(dst, this.#extra(sent));
+    if (!sent.hasExtra) this.#pass(dst, this.#extra(sent), { root: 0, kind: 'called' });
   }
 
   /** Counts a question; refuses it when there have been too many. */
@@ -187,7 +202,13 @@ export class Responder {
     // Who asks for a module by its id has not got it, whatever was sent, or cannot read it and gets another edition.
     if ('id' in query) for (const id of [query.id, Number(target), Number(modules.at(-1)?.id)]) this.#lost(srcOf(message), id);
     if (replyToOf(message) === RELAY) this.#answerHop(message, query, target, modules);
-    else this.#answer(message, target, modules);
+    else this.#answer(message, target, modules, this.#asked(query, target));
+  }
+
+  #asked(query: ModuleQuery, target: Dep): Occasion {
+    const root = Number(target) || 0;
+    if (!('specifier' in query)) return { root, kind: 'asked' };
+    return { root, kind: 'asked', specifier: query.specifier, askers: importersOf(this.#graph.itemOf(query.from)) };
   }
 
   #lost(src: ContextId, id: number): void {
@@ -201,7 +222,10 @@ export class Responder {
     // What a module that is not there yet will lead to is not known.
     const keep = this.#graph.isServed('from' in query ? query.from : Number(target));
     const ids = modules.map(({ id }) => id);
-    this.#linkTo(src).answer(query, ids, this.#finder(src, modules), { target, ids, keep });
+    const written: Batch[] = [];
+    this.#linkTo(src).answer(query, ids, this.#finder(src, modules, written), { target, ids, keep });
+    const sent = written.flatMap((batch) => batch.ids);
+    this.#tell(src, modules, sent, written, this.#asked(query, target));
   }
 
   #onIdentify(message: Buffer): void {
@@ -210,14 +234,19 @@ export class Responder {
     const { module, line, column, text } = (jsonOf(message) || {}) as { module: number; line: number; column: number; text: string };
     try {
       const ref = this.#graph.identifyAt(Number(module), Number(line), Number(column), String(text));
-      this.#answer(message, ref, this.#graph.closureOf(ref, editionOf(Number(module))));
+      const closure = this.#graph.closureOf(ref, editionOf(Number(module)));
+      this.#answer(message, ref, closure, {
+        root: closure.at(-1)?.id ?? 0,
+        kind: 'asked',
+        askers: importersOf(this.#graph.itemOf(Number(module))),
+      });
     } catch (error) {
       this.#endpoint.refuse(message, MitosError.is(error) ? error : mitosError('ERR_MITOS_NOT_CALLABLE', String(error)));
     }
   }
 
-  #answer(message: Buffer, target: Dep, modules: readonly ModuleDef[]): void {
-    this.#pass(srcOf(message), modules);
+  #answer(message: Buffer, target: Dep, modules: readonly ModuleDef[], occasion: Occasion): void {
+    this.#pass(srcOf(message), modules, occasion);
     this.#endpoint.sendJson(srcOf(message), replyToOf(message), 0, target);
   }
 

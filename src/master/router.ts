@@ -11,8 +11,9 @@ import type { KeepAlive, StreamStats } from '../core/stream.ts';
 import { type Logger, readLogLevel } from './logger.ts';
 import { MasterRuntime } from './master-runtime.ts';
 import { type MinifyOptions, minifyOptions } from './minify.ts';
-import type { ResponderStats, SentModule } from './responder.ts';
+import type { ResponderStats } from './responder.ts';
 import type { TraceSink } from './trace.ts';
+import type { SentModule } from './travel.ts';
 
 /** Options of a {@link Router}. */
 export interface RouterOptions {
@@ -32,6 +33,11 @@ export interface RouterOptions {
   trace?: string | TraceSink;
   /** What happens to native addons of packages in contexts; see the option of the same name of each connection method. @default 'refuse' */
   addons?: 'refuse' | 'ram';
+  /**
+   * Whether source files are looked at before each call: what has been changed on disk, and everything that imports it, is sent anew, and the new
+   * code runs. Otherwise a file stays what the program has loaded, or what was sent of it first. Never a mixture. @default false
+   */
+  reload?: boolean;
   /**
    * Whether modules are sent without comments and white space; names stay, and stacks show the files as they are. For all, or for the program's own
    * and for those under node_modules. @default `{ own: false, dependencies: true }`
@@ -85,6 +91,7 @@ export class Router extends RouterBase {
       config: configOf(options),
       isThreaded: options.threaded === true,
       trace: options.trace,
+      reload: options.reload === true,
       minify: options.minify,
       logger: options.logger,
       logLevel: readLogLevel(options.logLevel),
@@ -129,12 +136,14 @@ export class Router extends RouterBase {
 
   /** Listens to an event. */
   on<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): this {
+    this.#listenTo(event);
     this.#events.on(event, listener as (...args: unknown[]) => void);
     return this;
   }
 
   /** Listens to the next event only. */
   once<E extends keyof RouterEvents>(event: E, listener: (...args: RouterEvents[E]) => void): this {
+    this.#listenTo(event);
     this.#events.once(event, listener as (...args: unknown[]) => void);
     return this;
   }
@@ -165,6 +174,11 @@ export class Router extends RouterBase {
     return this.close(options);
   }
 
+  /** What is told of modules has to be found out: only from when somebody listens. */
+  #listenTo(event: keyof RouterEvents): void {
+    if (event === 'module') this.runtime.responder.onModule ??= (module) => this.#events.emit('module', module);
+  }
+
   async #close(graceMs: number): Promise<void> {
     await this.runtime.close(graceMs);
     if (selfSource()?.router === this) setSelf(undefined);
@@ -174,7 +188,7 @@ export class Router extends RouterBase {
 function checkOptions(options: RouterOptions): void {
   if (typeof options !== 'object' || options === null) throw new TypeError('The options of a Router must be an object');
   const { logger, limits, keepAlive, trace, addons } = options;
-  for (const name of ['threaded', 'unidirectional'] as const) {
+  for (const name of ['threaded', 'unidirectional', 'reload'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'boolean') throw new TypeError(`${name} must be true or false`);
   }
   minifyOptions(options.minify);

@@ -1,4 +1,5 @@
 /** Stack traces of children, in the user's own files, lines and columns. */
+
 import { debugMap } from './debug-map.ts';
 import { type Item, wrapperLength } from './module-item.ts';
 import { Lines } from './patch.ts';

@@ -8,7 +8,7 @@ import { testWithOracle } from '#src/testing/index.js';
 import { ROOT, run, runNode } from './run-program.js';
 
 const MAIN = 'dist/cli/main.js';
-const COMMANDS = ['demo', 'doctor', 'ping', 'runtime'];
+const COMMANDS = ['demo', 'doctor', 'ping', 'run', 'runtime'];
 
 testWithOracle('mitos --help lists the commands there are, and nothing else', async ({ signal }) => {
   for (const args of [['--help'], ['-h']]) {

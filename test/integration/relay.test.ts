@@ -47,8 +47,8 @@ const program = (context: Context | ContextPromise, name = './main.mjs') => cont
 /** How often each module was sent over a link of the master. */
 function watch(router: Router): Map<string, number> {
   const times = new Map<string, number>();
-  router.on('module', ({ url }) => {
-    if (url.startsWith('file:')) times.set(url.replace(/.*\//, ''), (times.get(url.replace(/.*\//, '')) ?? 0) + 1);
+  router.on('module', ({ url, batch }) => {
+    if (batch !== undefined && url.startsWith('file:')) times.set(url.replace(/.*\//, ''), (times.get(url.replace(/.*\//, '')) ?? 0) + 1);
   });
   return times;
 }

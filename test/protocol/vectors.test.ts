@@ -88,6 +88,7 @@ test('The numbers of the protocol are what they are', () => {
       TREE: 72,
       GET_BUNDLE: 73,
       DROP_CHAIN: 74,
+      GET_RESOURCE: 76,
       INSPECTED: 78,
       FIRST_REPLY: 0x10000,
       FIRST_CHANNEL: 0x80000000,
