@@ -5,6 +5,7 @@ import type { LogData } from '../core/log.ts';
 import type { ContextId, Message } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
+import type { InspectOptions, InspectServer } from './inspect-options.ts';
 import type { ContextOperations } from './operations.ts';
 import type { ConnectOptions } from './options.ts';
 import type { ContextRegistry } from './registry.ts';
@@ -39,6 +40,8 @@ export interface Runtime {
   mapStack(stack: string): string;
   /** What to do about an error of a function there, as its stack came; where more is known of contexts than the error tells: on the master. */
   adviceFor?(target: Context, error: unknown): string | undefined;
+  /** Opens the debugger of a context on a local port; only in the master. */
+  inspect?(context: Context, options: InspectOptions): Promise<InspectServer>;
   /** Takes a record about a context. */
   log(data: LogData): void;
   /** Orders a new context below `from`. */

@@ -59,6 +59,8 @@ export const TREE = 72;
 export const GET_BUNDLE = 73;
 /** Forgets a call chain. */
 export const DROP_CHAIN = 74;
+/** What the debugger of a context says: the answers to {@link INSPECT}. */
+export const INSPECTED = 78;
 
 /** Replies go to handles from here to {@link FIRST_CHANNEL}. */
 export const FIRST_REPLY = 0x10000;

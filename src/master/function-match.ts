@@ -3,6 +3,7 @@
  * Node's type stripping they are two translations of one original, and the function is found through that.
  */
 import { originalPositionFor } from '@jridgewell/trace-mapping';
+import type { ModuleDef } from '../core/module-batch.ts';
 import { parenOf } from './module-form.ts';
 import { Lines } from './patch.ts';
 import { analyse } from './scope.ts';
@@ -18,24 +19,6 @@ export function v8Start(code: string, fn: Syntax): number {
 /** Finds the function of `source` that stands at an offset of its code, as V8 counts. */
 export function functionAt(source: Source, offset: number): Syntax | undefined {
   return source.tree.scopes.functions.find((fn) => v8Start(source.code, fn) === offset);
-}
-
-/**
- * Finds the innermost function of `source` whose head, up to its body, holds an offset: for positions in texts that tools have made of ours, which
- * are those of the nearest word.
- */
-export function functionAround(source: Source, offset: number): Syntax | undefined {
-  const startOf = (fn: Syntax): number => {
-    const holder = fn.parent;
-    return holder && child(holder, 'value') === fn ? (child(holder, 'key')?.start ?? fn.start) : fn.start;
-  };
-  let best: Syntax | undefined;
-  for (const fn of source.tree.scopes.functions) {
-    const start = startOf(fn);
-    const body = child(fn, 'body')?.start ?? fn.end;
-    if (start <= offset && offset < body && !(best && startOf(best) > start)) best = fn;
-  }
-  return best;
 }
 
 interface Anchors {
@@ -83,6 +66,23 @@ function nearest(of: Anchors, to: (offset: number) => number, list: readonly Anc
     }
   }
   return best && { found: best, distance: least };
+}
+
+/**
+ * Finds the function of `source` that stands at an offset of a text which tools have made of it, as V8 counts: positions in such a text lead back
+ * to the nearest word only, so it is the one that is most alike and nearest.
+ */
+export function functionFrom(source: Source, shipped: ModuleDef, offset: number, toSource: (offset: number) => number): Syntax | undefined {
+  const isInline = shipped.kind === 'inline';
+  const head = isInline ? '(' : `(${shipped.async ? 'async ' : ''}function${shipped.kind === 'esm' ? '*' : ''}(){`;
+  const text = `${head}${shipped.code}\n${isInline ? ')' : '})'}`;
+  const { program } = parse('shipped.cjs', text, 'js', 'commonjs');
+  linkParents(program);
+  const fn = analyse(program).functions.find((one) => v8Start(text, one) === offset + head.length);
+  if (!fn) return undefined;
+  const own = new Map(source.tree.scopes.functions.map((one) => [anchors(one), one]));
+  const best = nearest(anchors(fn), (at) => toSource(at - head.length), [...own.keys()]);
+  return best && own.get(best.found);
 }
 
 const matched = new WeakMap<Source, { list: Anchors[]; own: Map<Anchors, Syntax> }>();

@@ -5,16 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import { locateFunction } from '../api/locate.ts';
 import { ModuleError } from '../core/errors.ts';
+import type { ModuleDef } from '../core/module-batch.ts';
 import { bindingPath, DEFAULT_HEAD } from './binding-path.ts';
 import { builtinRef } from './builtin-refs.ts';
 import { findCapture, usesThis } from './captures.ts';
-import { functionAround, functionAt, matchFunction } from './function-match.ts';
+import { functionAt, functionFrom, matchFunction } from './function-match.ts';
 import type { Form } from './module-form.ts';
-import type { Item } from './module-item.ts';
+import { type Item, isReshaped } from './module-item.ts';
 import { loadedCommonModules, realPath } from './resolve.ts';
 import type { Slices } from './slices.ts';
 import type { Source } from './source.ts';
-import { originalOffset } from './stack-map.ts';
+import { shippedOffset } from './stack-map.ts';
 import { langOf } from './strip.ts';
 import { child, holderOf, nameOf, type Syntax } from './syntax.ts';
 
@@ -94,8 +95,10 @@ export class FunctionFinder {
   identifyAt(item: Item, line: number, column: number, text: string): string {
     const shown = text.length > 60 ? `${text.slice(0, 57)}…` : text;
     if (!item.source) throw refuse(`"${shown}"`, 'it is a part of mitos itself');
-    const offset = originalOffset(item, line, column);
-    const node = functionAt(item.source, offset) ?? functionAround(item.source, offset);
+    const { source, patched } = item;
+    const offset = shippedOffset(item, line, column);
+    const toSource = (at: number): number => patched?.toOriginal(at) ?? at;
+    const node = isReshaped(item) ? functionFrom(source, item.def as ModuleDef, offset, toSource) : functionAt(source, toSource(offset));
     if (!node) throw refuse(`"${shown}"`, `it is not found in ${item.source.path}`);
     return this.#refOf(item.source, node, nameOf(child(node, 'id')));
   }

@@ -18,11 +18,11 @@ import { ModuleCache } from './module-cache.ts';
 import { cjsForm, esmForm, type Form, facadeForm, linksOf } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import type { Patched } from './patch.ts';
-import { commonNames, literalRequires } from './require-scan.ts';
-import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
+import { commonNames, requiresOf } from './require-scan.ts';
+import { isBuiltin, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { Slices } from './slices.ts';
 import { notesOf, readSource, Source } from './source.ts';
-import { mapStackText, originalOffset } from './stack-map.ts';
+import { firstPlace, mapStackText, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 import { editionFor } from './syntax-level.ts';
 import { TextMaker } from './texts.ts';
@@ -173,15 +173,13 @@ export class ModuleGraph {
 
   /** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
   thrownAt(stack: string): ThrownAt | undefined {
-    const [, id, line, column] =
-      /^(?:(?!\n\s+at )[^])*\n\s+at [^\n]*mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})\)?(?:\n|$)/.exec(stack.slice(0, 65536)) ?? [];
-    const item = this.#items[Number(id)];
-    if (!item?.source || !item.def) return undefined;
-    try {
-      return { text: item.source.code, offset: originalOffset(item, Number(line) - 1, Number(column) - 1) };
-    } catch {
-      return undefined;
-    }
+    return firstPlace(stack, (id) => this.#item(id));
+  }
+
+  /** The source map of a module that was shipped, for debuggers. */
+  sourceMap(id: number): string | undefined {
+    const item = this.#item(id);
+    return item?.def && sourceMapOf(item);
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
@@ -339,25 +337,6 @@ export class ModuleGraph {
     return [...names];
   }
 
-  #requires(item: Item): string[] {
-    const source = item.source as Source;
-    const cache = loadedCommonModules();
-    const isLoaded = cache[source.path] !== undefined;
-    const pathOf = (specifier: string): string | undefined => {
-      const found = resolveFrom(source.path, specifier, 'require');
-      return 'path' in found ? found.path : undefined;
-    };
-    // A module that cannot be found is said to be so at once: packages probe for optional ones.
-    const matters = (specifier: string): boolean => !isLoaded && pathOf(specifier) !== undefined;
-    return literalRequires(source, (specifier) => !isBuiltin(specifier), matters)
-      .filter(({ specifier, atTop }) => {
-        if (!isLoaded && atTop) return true;
-        const path = pathOf(specifier);
-        return path === undefined || cache[path] !== undefined;
-      })
-      .map(({ specifier }) => specifier);
-  }
-
   // ---- definitions --------------------------------------------------------------------------------------------------------------------
 
   #def(item: Item): ModuleDef {
@@ -403,7 +382,7 @@ export class ModuleGraph {
       if (isAsync) def.async = true;
       if (source.kind === 'esm') this.#link(item, def, specifiers, []);
       else {
-        this.#link(item, def, [], this.#requires(item));
+        this.#link(item, def, [], requiresOf(source));
         if (hasHelpers) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
         if (item.wantsNames) def.names = this.#names(item, new Set());
       }

@@ -1,5 +1,5 @@
 /** Items of the module graph: everything that has a module id. */
-import type { ModuleDef } from '../core/module-batch.ts';
+import { EDITION, type ModuleDef } from '../core/module-batch.ts';
 import type { Lines, Patched } from './patch.ts';
 import type { Source } from './source.ts';
 import type { Syntax } from './syntax.ts';
@@ -25,6 +25,11 @@ export interface Item {
   plain?: Patched;
   lines?: Lines;
   closure?: readonly ModuleDef[];
+}
+
+/** Whether its text was made by tools: positions in it lead back to the nearest word only. */
+export function isReshaped(item: Item): boolean {
+  return item.plain !== undefined || item.id >= EDITION;
 }
 
 /** Names an item in messages: its file, as short as it is clear. */

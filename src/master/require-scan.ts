@@ -1,5 +1,6 @@
 /** What a CommonJS module requires by literal specifiers, and what it exports by name. */
 import { initSync, parse as lex } from 'cjs-module-lexer';
+import { isBuiltin, loadedCommonModules, resolveFrom } from './resolve.ts';
 import type { Source } from './source.ts';
 import { child, children, isFunctionNode, type Syntax } from './syntax.ts';
 
@@ -24,6 +25,25 @@ export function literalRequires(
   const open = new Set(names.filter((specifier) => !written[specifier] && matters(specifier)));
   const top = new Set(open.size ? source.note('requires at top', () => topRequires(source)) : []);
   return names.map((specifier) => ({ specifier, atTop: !open.has(specifier) || top.has(specifier) }));
+}
+
+/** What a CommonJS module requires that is sent along with it: what this process has loaded for it, else what it requires at top level. */
+export function requiresOf(source: Source): string[] {
+  const cache = loadedCommonModules();
+  const isLoaded = cache[source.path] !== undefined;
+  const pathOf = (specifier: string): string | undefined => {
+    const found = resolveFrom(source.path, specifier, 'require');
+    return 'path' in found ? found.path : undefined;
+  };
+  const matters = (specifier: string): boolean => !isLoaded && pathOf(specifier) !== undefined;
+  return literalRequires(source, (specifier) => !isBuiltin(specifier), matters)
+    .filter(({ specifier, atTop }) => {
+      if (!isLoaded && atTop) return true;
+      const path = pathOf(specifier);
+      // A module that cannot be found is said to be so at once: packages probe for optional ones.
+      return path === undefined || cache[path] !== undefined;
+    })
+    .map(({ specifier }) => specifier);
 }
 
 /** By specifier, whether one stands in a statement that begins a line without indentation: there it runs with the module, or nearly always so. */

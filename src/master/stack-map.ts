@@ -1,15 +1,21 @@
 /** Stack traces of children, in the user's own files, lines and columns. */
+import { debugMap } from './debug-map.ts';
 import { type Item, wrapperLength } from './module-item.ts';
 import { Lines } from './patch.ts';
 import type { Place, Source } from './source.ts';
 
 const MAX_STACK = 65536;
 
-/** The offset in the source's code of a place in shipped code. Line and column count from 0, as V8 gives them. */
-export function originalOffset(item: Item, line: number, column: number): number {
+/** The offset in shipped code of a place in it. Line and column count from 0, as V8 gives them. */
+export function shippedOffset(item: Item, line: number, column: number): number {
   const def = item.def as NonNullable<Item['def']>;
   item.lines ??= new Lines(def.code);
-  const offset = item.lines.offset(line, line === 0 ? Math.max(0, column - wrapperLength(def)) : column);
+  return item.lines.offset(line, line === 0 ? Math.max(0, column - wrapperLength(def)) : column);
+}
+
+/** The offset in the source's code of such a place. */
+export function originalOffset(item: Item, line: number, column: number): number {
+  const offset = shippedOffset(item, line, column);
   return item.patched ? item.patched.toOriginal(offset) : offset;
 }
 
@@ -27,6 +33,30 @@ export function mapStackText(stack: string, itemOf: (id: number) => Item | undef
         return all;
       }
     });
+}
+
+/** The place in the program's text that the first line of a stack, as a context gives it, stands for. */
+export function firstPlace(stack: string, itemOf: (id: number) => Item | undefined): { text: string; offset: number } | undefined {
+  const [, id, line, column] =
+    /^(?:(?!\n\s+at )[^])*\n\s+at [^\n]*mitos:(\d{1,10})\/[\w.-]*:(\d{1,9}):(\d{1,9})\)?(?:\n|$)/.exec(stack.slice(0, MAX_STACK)) ?? [];
+  const item = itemOf(Number(id));
+  if (!item?.source || !item.def) return undefined;
+  try {
+    return { text: item.source.code, offset: originalOffset(item, Number(line) - 1, Number(column) - 1) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A source map of shipped code for debuggers, as JSON; undefined for what is no file of the user's. */
+export function sourceMapOf(item: Item): string | undefined {
+  const { source, def } = item;
+  if (!source || !def) return undefined;
+  return debugMap({
+    code: def.code,
+    prefix: wrapperLength(def),
+    placeOf: (line, column) => placeIn(source, originalOffset(item, line, column)),
+  });
 }
 
 function placeIn(source: Source, offset: number): Place {
