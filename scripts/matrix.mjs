@@ -14,14 +14,14 @@ import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { differences, explain } from './lib/matrix-differences.mjs';
 import { FILE, printMatrix } from './lib/matrix-table.mjs';
-import { fetchNode, nodeFacts, SUPPORTED } from './lib/nodes.mjs';
+import { fetchNode, findNode, nodeFacts, SUPPORTED } from './lib/nodes.mjs';
 import { at, filesBelow } from './lib/project.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { only: { type: 'string', multiple: true, default: [] }, concurrency: { type: 'string', default: '2' } },
 });
-const versions = positionals.length > 0 ? positionals : SUPPORTED;
+const versions = positionals.length > 0 ? positionals : SUPPORTED.filter((name) => !findNode(name).isNowhere);
 const files = filesBelow('test/integration', (name) => name.endsWith('.test.ts'))
   .filter((file) => values.only.length === 0 || values.only.some((part) => file.includes(part)))
   .map((file) => join('.build', file.replace(/\.ts$/, '.js')));
