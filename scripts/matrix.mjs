@@ -51,18 +51,21 @@ async function runOn({ version, path }, master) {
   console.error(`\nNode ${version}: ${files.length} test files`);
   const isSandboxed = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
   const places = isSandboxed ? nodesOfShells() : [];
-  const node = places[0] ?? path;
+  // Not in /usr, which containers of the lab take from outside of the namespace.
+  const node = join(scratch, `v${version}`, 'node');
+  mkdirSync(dirname(node));
+  copyFileSync(path, node);
   const env = {
     ...process.env,
     MITOS_TEST_NODE: node,
     MITOS_TEST_MASTER: process.version,
     MITOS_TEST_VERSION: version,
     NODE_OPTIONS: `--require ${at('scripts/lib/other-node.cjs')}`,
-    ...(places.length > 0 ? {} : { PATH: dirname(path) + delimiter + process.env.PATH }),
+    ...(places.length > 0 ? {} : { PATH: dirname(node) + delimiter + process.env.PATH }),
   };
   // A /tmp of its own too: what other programs do there is none of the tests' business.
   const own = 'mount -t tmpfs -o mode=1777 none /tmp || exit 99;';
-  const mount = own + places.map((place) => `mount --bind '${path}' '${place}' || exit 99;`).join('');
+  const mount = own + places.map((place) => `mount --bind '${node}' '${place}' || exit 99;`).join('');
   const prefix = places.length > 0 ? ['unshare', '--mount', 'sh', '-c', `${mount} exec "$@"`, 'sh'] : [];
   const runner = [master, '--test', `--test-reporter=${at('scripts/lib/matrix-reporter.mjs')}`, '--test-timeout=180000'];
   const startedAt = Date.now();
