@@ -32,7 +32,7 @@ async function make() {
     nodes.push({ version: nodeFacts(name).version, own: new Set(own), names: new Set([...own, ...inherited]) });
   }
   const tables = [compatData(unpack(BROWSER_COMPAT_DATA, 'bcd')), await pluginData(unpack(ESLINT_PLUGIN_N, 'plugin'))];
-  const all = [...new Set(nodes.flatMap(({ names }) => [...names]))].sort();
+  const all = [...new Set(nodes.flatMap(({ names }) => [...names]))].sort((a, b) => (a < b ? -1 : 1));
   const spans = new Map();
   for (const name of all) {
     const span = nodes.map(({ names }) => names.has(name));

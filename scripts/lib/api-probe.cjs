@@ -44,7 +44,7 @@ function visit(value, path, depth, seen) {
     let next;
     try {
       next = value[key];
-    } catch (_) {
+    } catch {
       continue;
     }
     // What functions carry is not API, what classes and objects do is.
@@ -64,7 +64,7 @@ for (const key of Object.getOwnPropertyNames(globalThis).filter(isGlobalName)) {
   let value;
   try {
     value = globalThis[key];
-  } catch (_) {
+  } catch {
     continue;
   }
   if (key === 'process') for (const name of own(value)) names.add(`process.${name}`);
@@ -83,7 +83,7 @@ for (const id of modules) {
       exports = require(spelling);
       names.add(`node:${id}`);
       break;
-    } catch (_) {
+    } catch {
       // not on this Node
     }
   }

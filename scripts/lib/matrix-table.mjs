@@ -12,7 +12,7 @@ export const FILE = '(the file itself)';
 export function printMatrix(runs, { expected, isWhole }) {
   const problems = [];
   const used = new Set();
-  const names = [...new Set(runs.flatMap(({ results }) => results.map(({ file }) => file)))].sort();
+  const names = [...new Set(runs.flatMap(({ results }) => results.map(({ file }) => file)))].sort((a, b) => (a < b ? -1 : 1));
   const rows = names.map((file) => [
     file,
     ...runs.map((run) =>

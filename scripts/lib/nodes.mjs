@@ -46,14 +46,17 @@ export function nodeFacts(name) {
   };
 }
 
-/** The path of a Node that is here already; else why there is none, as `{ reason }`. */
+/** The path of a Node that is here already; else why there is none, as `{ reason }`, with `isNowhere` when it does not exist for this machine. */
 export function findNode(name) {
   try {
     const { path, version } = nodeFacts(name);
     accessSync(path, constants.X_OK);
     return { path, version };
   } catch (error) {
-    return { reason: error.code ? `Node ${name} is not at hand; get it with "npm run nodes -- ${name}"` : error.message };
+    return {
+      reason: error.code ? `Node ${name} is not at hand; get it with "npm run nodes -- ${name}"` : error.message,
+      isNowhere: !error.code,
+    };
   }
 }
 

@@ -101,7 +101,7 @@ function missingName(message: string, version: string, at: ThrownAt | undefined)
 function missingObject(message: string, version: string, at: ThrownAt | undefined): string | undefined {
   const [, old, recent] = /^Cannot read propert(?:y '([\w$]+)' of undefined|ies of undefined \(reading '([\w$]+)'\))/.exec(message) ?? [];
   const name = old ?? recent;
-  const isBase = /^Class extends value undefined/.test(message);
+  const isBase = message.startsWith('Class extends value undefined');
   if (!at || (name === undefined && !isBase)) return undefined;
   const path = isBase ? /\bextends\s+([\w$.]+)/.exec(lineOf(at).line)?.[1] : pathAt(at, name as string)?.replace(/\.[^.]*$/, '');
   return path === undefined || (!isBase && path === name) ? undefined : missingMember(path, version, at, true);

@@ -5,7 +5,7 @@ import { type Requirement, requirement } from '#src/testing/index.js';
 /** The project, as seen from the compiled file. */
 const ROOT = new URL('../../../', import.meta.url);
 const nodes = (await import(new URL('scripts/lib/nodes.mjs', ROOT).href)) as {
-  findNode(name: string): { path: string; version: string } | { reason: string };
+  findNode(name: string): { path: string; version: string } | { reason: string; isNowhere: boolean };
 };
 
 /** The path of the Node with this major number; undefined when it is not at hand. */
@@ -16,12 +16,14 @@ export function nodeBinary(name: string): string | undefined {
 
 /** What tests need that run contexts on these Nodes, to be spread into their options: skips, with a printed reason, where one is not at hand. */
 export function needsNodes(...names: readonly string[]): Requirement {
-  const results = names.map((name) =>
-    requirement(`node${name}`, () => {
-      const found = nodes.findNode(name);
-      return 'reason' in found ? found.reason : undefined;
-    }),
-  );
+  const results = names.map((name): Requirement => {
+    const found = nodes.findNode(name);
+    if (!('reason' in found)) return { skip: false };
+    if (!found.isNowhere) return requirement(`node${name}`, () => found.reason);
+    // Nobody can be asked to have what does not exist.
+    console.error(`Skipping tests: ${found.reason}`);
+    return { skip: found.reason };
+  });
   return results.find(({ skip }) => skip !== false) ?? { skip: false };
 }
 

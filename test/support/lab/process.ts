@@ -30,7 +30,7 @@ export function tryRun(
   const [file = '', ...args] = argv;
   const { status, stdout, stderr, error } = spawnSync(file, args, {
     input,
-    env: { ...process.env, LC_ALL: 'C', ...env },
+    env: { ...process.env, NODE_OPTIONS: '', LC_ALL: 'C', ...env },
     encoding: 'utf8',
     timeout: RUN_TIMEOUT_MS,
     killSignal: 'SIGKILL',
@@ -62,7 +62,7 @@ export class Daemon {
     const fd = openSync(log, 'a', 0o600);
     try {
       const args = ['--pdeathsig', 'KILL', '--', ...argv];
-      this.#child = spawn('setpriv', args, { stdio: ['ignore', fd, fd], env: { ...process.env, LC_ALL: 'C', ...env } });
+      this.#child = spawn('setpriv', args, { stdio: ['ignore', fd, fd], env: { ...process.env, NODE_OPTIONS: '', LC_ALL: 'C', ...env } });
     } finally {
       closeSync(fd);
     }
