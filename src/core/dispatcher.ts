@@ -182,7 +182,9 @@ export class Dispatcher {
         if (caller.queue[0] === following) break;
       }
     };
-    void found.then(
+    // Modules may await for ever: a call that is given up is not in the way of the next one.
+    const end = new Promise((_resolve, reject) => (order.invocation.onAbort = () => reject(order.invocation.reason)));
+    void Promise.race([found, end]).then(
       (fn) => proceed(() => this.#runInChain(caller, order, fn)),
       (error) => proceed(() => this.#fail(caller, order, 0, error)),
     );

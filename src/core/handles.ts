@@ -59,10 +59,10 @@ export const TREE = 72;
 export const GET_BUNDLE = 73;
 /** Forgets a call chain. */
 export const DROP_CHAIN = 74;
-/** What the debugger of a context says: the answers to {@link INSPECT}. */
-export const INSPECTED = 78;
 /** Asks the master for a file of a package, see `resource.ts`. */
 export const GET_RESOURCE = 76;
+/** What the debugger of a context says: the answers to {@link INSPECT}. */
+export const INSPECTED = 78;
 
 /** Replies go to handles from here to {@link FIRST_CHANNEL}. */
 export const FIRST_REPLY = 0x10000;

@@ -13,10 +13,12 @@ import { type ErrorCode, mitosError } from './errors.ts';
 import { type Dep, EDITION, type ModuleDef } from './module-batch.ts';
 
 /**
- * What a context asks the master: a specifier as seen from a module, or a module it knows by id only, as this version of Node can read it. A
- * negative `from` is a package that it may read files of; `specifier` is a path below.
+ * What a context asks the master: a specifier as seen from a module (`resolve` and `locate`: where `import` and `require` would find it), or a module
+ * it knows by id only, as this version of Node can read it. A negative `from` is a package that it may read files of; `specifier` is a path below.
  */
-export type ModuleQuery = { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' } | { id: number; node?: string };
+export type ModuleQuery =
+  | { from: number; specifier: string; kind: 'import' | 'require' | 'resolve' | 'locate' }
+  | { id: number; node?: string };
 
 /** The answer: where the query leads, and the modules of its static closure, dependency first. */
 export interface ModuleAnswer {
@@ -36,7 +38,7 @@ export interface ImporterHost {
   requestSync(query: ModuleQuery): Dep;
 }
 
-type Kind = 'import' | 'require' | 'resolve';
+type Kind = 'import' | 'require';
 type Table = Record<string, unknown>;
 type Getter = () => unknown;
 type Accessor = [get: Getter, set?: (value: unknown) => void];
@@ -62,8 +64,9 @@ interface Loaded {
   /** All exports, once known. */
   all?: Exports;
   body?: Iterator<unknown>;
-  /** The `module` of CommonJS. */
-  module?: Table & { exports: unknown; loaded: boolean };
+  /** The `module` of CommonJS, and that of who required it first. */
+  module?: Table & { exports: unknown; loaded: boolean; children: unknown[] };
+  parent?: Loaded['module'];
   /** Boxed, because anything can be thrown. */
   failure?: [unknown];
   pending?: Promise<unknown> | undefined;
@@ -79,6 +82,7 @@ interface Scope extends Table {
 const load = createRequire('/') as (id: string) => Table;
 const { node } = process.versions;
 const major = parseInt(node);
+const Module = load('module') as { prototype: object; _nodeModulePaths(path: string): string[]; _extensions: object };
 const { assign, defineProperty, keys } = Object;
 const bare = <T = Table>(): T => Object.create(null) as T;
 const isBuiltin = (id: string): boolean => id.startsWith('node:') || builtinModules.indexOf(id) >= 0;
@@ -202,25 +206,24 @@ export class Importer {
     // ---- where a specifier leads
 
     const keyOf = ({ def }: Loaded, specifier: string, kind: Kind): string =>
-      kind !== 'resolve' && (kind === 'require') !== (def.kind === 'cjs') ? `${kind} ${specifier}` : specifier;
+      (kind === 'require') !== (def.kind === 'cjs') ? `${kind} ${specifier}` : specifier;
     const known = (from: Loaded, specifier: string, kind: Kind): Dep | undefined => {
       const key = keyOf(from, specifier, kind);
       return has(from.links, key) ? from.links[key] : isBuiltin(specifier) ? specifier : undefined;
     };
     const learn = (from: Loaded, specifier: string, kind: Kind, target: Dep): Dep => {
-      if (kind !== 'resolve') from.links[keyOf(from, specifier, kind)] = target;
-      return target;
+      return (from.links[keyOf(from, specifier, kind)] = target);
     };
     const ask = (from: Loaded, specifier: string, kind: Kind): Dep =>
       known(from, specifier, kind) ?? learn(from, specifier, kind, host.requestSync({ from: from.def.id, specifier, kind }));
 
     /** The namespace of a target that is no module of ours, or the module. Throws what stands in the way. */
-    const spaceOf = (dep: Dep, isRequire?: boolean): Table | Loaded => {
+    const spaceOf = (dep: Dep, nodeCode?: string): Table | Loaded => {
       if (typeof dep === 'string') return builtin(dep);
       if (typeof dep === 'object') {
         const error = mitosError(dep.code as ErrorCode, dep.message, dep);
         // Packages probe for optional dependencies, and know Node's own code only.
-        if (isRequire && /NOT_F/.test(dep.code)) (error as { code: string }).code = 'MODULE_NOT_FOUND';
+        if (nodeCode && /NOT_F/.test(dep.code)) (error as { code: string }).code = dep.node || nodeCode;
         throw error;
       }
       for (let id; (id = missingFor(dep)) !== undefined; ) take(host.requestSync({ id, node }), id);
@@ -234,12 +237,12 @@ export class Importer {
       if (!ns) {
         let exports = id === 'mitos:core' ? (host.core as Table) : load(builtinModules.indexOf(id) < 0 ? name : id);
         if (id === 'module') {
-          const real = exports as { createRequire(file: unknown): unknown };
-          exports = Object.create(exports) as Table;
-          exports['createRequire'] = (file: string | URL) => {
+          const create = (file: string | URL): unknown => {
             const from = idOf(`${file as string}`);
-            return from ? requireOf(at(from) as Loaded) : real.createRequire(file);
+            return from ? requireOf(at(from) as Loaded) : createRequire(file);
           };
+          // It is a function, a class and an object that is patched: all of that has to stay so.
+          exports = new Proxy(exports, { get: (real, key) => (key === 'createRequire' ? create : real[key as string]) });
         }
         ns = { default: exports };
         for (const key in exports) if (key !== 'default') getter(ns, key, () => exports[key]);
@@ -284,7 +287,12 @@ export class Importer {
           );
         },
         d: (specifier: unknown) => importFrom(loaded, specifier),
-        m: { dirname: dirname(filename), filename, url: def.url, resolve: (specifier: string) => resolveFrom(loaded, specifier) },
+        m: {
+          dirname: dirname(filename),
+          filename,
+          url: def.url,
+          resolve: (specifier: string) => resolveFrom(loaded, specifier, 'import').replace(/^(?!\w+:)/, 'node:'),
+        },
         r: requireOf(loaded),
       });
       if (def.kind === 'inline') scope.i('');
@@ -391,16 +399,19 @@ export class Importer {
       const filename = fileOf(def);
       const path = dirname(filename);
       const require = scope['r'];
-      const module: Required<Loaded>['module'] = (loaded.module = {
+      const parent = loaded.parent;
+      const module: Required<Loaded>['module'] = (loaded.module = assign(Object.create(Module.prototype), {
         id: filename,
         path,
         exports: {},
         filename,
         loaded: false,
         children: [],
-        paths: [],
+        parent,
+        paths: Module._nodeModulePaths(path),
         require,
-      });
+      }));
+      if (parent) parent.children.push(module);
       cache[filename] = module;
       if (def.kind === 'json') module.exports = JSON.parse(def.code) as object;
       else {
@@ -418,13 +429,17 @@ export class Importer {
 
     const requireOf = (from: Loaded): unknown =>
       assign((specifier: string) => requireFrom(from, specifier), {
-        resolve: (specifier: string) => resolveFrom(from, specifier).replace(/^file:.*/, (url) => fileURLToPath(url)),
+        resolve: assign((specifier: string) => resolveFrom(from, specifier, 'require').replace(/^file:.*/, (url) => fileURLToPath(url)), {
+          paths: (specifier: string) => createRequire(fileOf(from.def)).resolve.paths(specifier),
+        }),
+        extensions: Module._extensions,
+        main: undefined,
         cache,
       });
 
     const requireFrom = (from: Loaded, specifier: string): unknown => {
       if (typeof specifier !== 'string') throw new TypeError('The "id" argument must be of type string');
-      let target = spaceOf(ask(from, specifier, 'require'), true);
+      let target = spaceOf(ask(from, specifier, 'require'), 'MODULE_NOT_FOUND');
       if (!isLoaded(target)) return target['default'];
       const { def } = target;
       if (target.module && !has(cache, fileOf(def))) {
@@ -432,6 +447,7 @@ export class Importer {
         define([def]);
         target = at(def.id) as Loaded;
       }
+      if (target.state < 2) target.parent = from.module;
       if (start(target))
         throw assign(new Error(`Cannot require "${specifier}": it awaits at top level; use import()`), {
           code: 'ERR_REQUIRE_ASYNC_MODULE',
@@ -439,10 +455,20 @@ export class Importer {
       return target.module ? target.module.exports : has(target.ns, 'module.exports') ? target.ns['module.exports'] : target.ns;
     };
 
-    const resolveFrom = (from: Loaded, specifier: string): string => {
-      const dep = ask(from, specifier, 'resolve');
+    const resolveFrom = (from: Loaded, specifier: string, kind: Kind): string => {
+      const isRequire = kind === 'require';
+      const dep =
+        from.links[`resolve ${keyOf(from, specifier, kind)}`] ??
+        known(from, specifier, kind) ??
+        host.requestSync({ from: from.def.id, specifier, kind: isRequire ? 'locate' : 'resolve' });
       const target = typeof dep === 'number' && !at(dep) ? take(host.requestSync({ id: dep, node }), dep) : dep;
-      return typeof target === 'string' ? target : ((typeof target === 'number' ? at(target) : spaceOf(target, true)) as Loaded).def.url;
+      return typeof target === 'string'
+        ? target
+        : (
+            (typeof target === 'number'
+              ? at(target)
+              : spaceOf(target, isRequire ? 'MODULE_NOT_FOUND' : 'ERR_MODULE_NOT_FOUND')) as Loaded
+          ).def.url;
     };
 
     const importFrom = async (from: Loaded, name: unknown): Promise<unknown> => {
@@ -450,7 +476,7 @@ export class Importer {
       const dep =
         known(from, specifier, 'import') ??
         learn(from, specifier, 'import', await host.request({ from: from.def.id, specifier, kind: 'import' }));
-      return typeof dep === 'number' ? namespace(dep) : spaceOf(dep);
+      return typeof dep === 'number' ? namespace(dep) : spaceOf(dep, 'ERR_MODULE_NOT_FOUND');
     };
 
     const namespace = (id: number): unknown => {

@@ -9,8 +9,8 @@ import { brotliDecompressSync } from 'zlib';
 import { type ErrorCode, mitosError } from './errors.ts';
 import { type ContextId, HEADER, srcOf } from './wire.ts';
 
-/** Where an import leads: a module id, a builtin (`node:fs`, `mitos:core`), or the reason why it cannot be had. */
-export type Dep = number | string | { code: string; message: string; hint?: string };
+/** Where an import leads: a module id, a builtin (`node:fs`, `mitos:core`), or the reason why it cannot be had (`node`: the code that Node gives for it). */
+export type Dep = number | string | { code: string; message: string; hint?: string; node?: string };
 
 /** How a module's code is evaluated; `inline` is one expression evaluated in the scope of module `deps['']`. */
 export type ModuleKind = 'esm' | 'cjs' | 'json' | 'inline';
@@ -31,7 +31,7 @@ export interface ModuleDef {
   kind: ModuleKind;
   /** The code, in the form its kind asks for. */
   code: string;
-  /** Specifier to target. Builtins by their plain name are left out; `'require ' + specifier` where an ES module requires. */
+  /** Specifier to target. Builtins by their plain name are left out; `'require ' + specifier` where an ES module requires; `'resolve ' + specifier` is only a URL. */
   deps: Record<string, Dep>;
   /** The module's own code awaits at top level. */
   async?: boolean;

@@ -88,6 +88,7 @@ class EsmForm {
       'yield;',
     ].join('');
     if (code.startsWith('#!')) this.#patch.replace(0, 2, '//');
+    showImports(this.#patch, code);
     return {
       patched: this.#patch.build([prefix, [0, code.length]]),
       specifiers: this.#namespaces.specifiers,
@@ -185,6 +186,15 @@ export function parenOf(code: string, fn: Syntax): number {
   }
 }
 
+/** How transpilers hide `import()` from themselves: a function made of a text, which has no module around it and so nothing to import from. */
+const HIDDEN_IMPORT =
+  /(?:\bnew\s+)?\bFunction\(\s*(?:(["'`])(\w+)\1\s*,\s*(["'`])\s*return import\(\s*\2\s*\);?\s*\3\s*\)|(["'`])return (\w+) => import\(\5\);?\4\)\(\))/g;
+
+function showImports(patch: Patch, code: string): void {
+  if (!code.includes('Function(')) return;
+  for (const { index, 0: text } of code.matchAll(HIDDEN_IMPORT)) patch.replace(index, index + text.length, '(one=>$mitos.d(one))');
+}
+
 /** An ES module as a generator body. */
 export function esmForm(source: Source): Form {
   return new EsmForm(source).build();
@@ -212,6 +222,7 @@ export function cjsForm(source: Source): Form {
   if (code.startsWith('#!')) patch.replace(0, 2, '//');
   const hasHelpers = needsStrip(source.path) && code.includes('babelHelpers');
   let start = '';
+  showImports(patch, code);
   const mayImport = /\bimport\s*(?:\(|\/)/.test(code);
   if (mayImport && !hasHook && !hasHelpers) {
     for (const at of source.parsed.importCalls) patch.replace(at, at + 6, '$mitos.d');

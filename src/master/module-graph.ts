@@ -2,7 +2,7 @@
  * Every module that the program may send, by id: found, transformed and linked here, at the root, and nowhere else. Identifying a function and
  * collecting its closure is synchronous; a file is read once, and what was sent of it stays what it was.
  */
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MitosError, ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
@@ -17,13 +17,14 @@ import { exportNames } from './export-names.ts';
 import type { ModuleEvent, ModuleGraphOptions } from './graph-options.ts';
 import { FunctionFinder } from './identify.ts';
 import { inlineForm } from './inline-form.ts';
+import { missingModule } from './missing.ts';
 import { ModuleCache } from './module-cache.ts';
 import { cjsForm, esmForm, type Form, facadeForm, linksOf } from './module-form.ts';
 import { describeItem, type Item, importChain } from './module-item.ts';
 import type { Patched } from './patch.ts';
 import { Versions } from './reload.ts';
-import { commonNames, requiresOf } from './require-scan.ts';
-import { isBuiltin, type RequestKind, realPath, resolveFrom } from './resolve.ts';
+import { commonNames, literalResolves, requiresOf } from './require-scan.ts';
+import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom } from './resolve.ts';
 import { refusePath } from './resource-rules.ts';
 import { usesFiles } from './resource-uses.ts';
 import { FILES, Resources } from './resources.ts';
@@ -222,7 +223,7 @@ export class ModuleGraph {
     return item?.def && sourceMapOf(item);
   }
 
-  #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {
+  #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve' | 'locate'): ModuleAnswer {
     const item = typeof from === 'number' ? this.itemOf(from) : undefined;
     const edition = editionOf(Number(from));
     const path = item?.source?.path;
@@ -239,11 +240,12 @@ export class ModuleGraph {
     const early = this.#admission.refuseSpecifier(specifier, path);
     if (early !== undefined) return refusal('ERR_MITOS_MODULE_DENIED', `Cannot serve ${shown} to ${describeItem(item)}: ${early}`);
     const isImport = kind === 'import' || (kind === 'resolve' && item.source?.kind === 'esm');
-    const resource = kind === 'resolve' ? this.#resourceAt(item, specifier, isImport ? 'import' : 'require') : undefined;
+    const resource =
+      kind === 'resolve' || kind === 'locate' ? this.#resourceAt(item, specifier, isImport ? 'import' : 'require') : undefined;
     if (resource) return resource;
-    const target = this.#versions.find(this.#plain(item), specifier, isImport ? 'import' : 'require', kind !== 'resolve');
+    const target = this.#versions.find(this.#plain(item), specifier, isImport ? 'import' : 'require', kind === 'import' || kind === 'require');
     if (typeof target !== 'number') return { target, modules: [] };
-    if (kind === 'resolve') return { target, modules: [this.#def(this.#items[target] as Item)] };
+    if (kind === 'resolve' || kind === 'locate') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target, edition) };
   }
 
@@ -397,11 +399,13 @@ export class ModuleGraph {
     const found = resolveFrom(source.path, specifier, kind);
     if ('builtin' in found) return found.builtin;
     if ('missing' in found) {
-      return { code: 'ERR_MITOS_MODULE_NOT_FOUND', message: `Cannot find module '${specifier}', imported by ${importChain(from)}` };
+      return missingModule({ specifier, from: source.path, chain: importChain(from), reason: found.missing });
     }
     const { path } = found;
     if (path.endsWith('.node')) return this.#addon(path, from, isAsked);
-    const refused = isAsked || !isModulePath(path) ? this.#admission.refuseFile(path) : undefined;
+    // What this process has itself loaded as CommonJS may also be a file without extension.
+    const isSource = isModulePath(path) || (!extname(path) && loadedCommonModules()[path] !== undefined);
+    const refused = isAsked || !isSource ? this.#admission.refuseFile(path) : undefined;
     if (refused !== undefined)
       return { code: 'ERR_MITOS_MODULE_DENIED', message: `Cannot serve '${specifier}', imported by ${importChain(from)}: ${refused}` };
     const item = this.#file(path, from);
@@ -486,18 +490,30 @@ export class ModuleGraph {
         linksOf(this.#form(source)),
       );
       if (isAsync) def.async = true;
-      if (source.kind === 'esm') this.#link(item, def, specifiers, []);
+      if (source.kind === 'esm') this.#link(item, def, specifiers, /\bcreateRequire\b/.test(source.code) ? requiresOf(source) : []);
       else {
         this.#link(item, def, [], requiresOf(source));
         if (hasHelpers) def.deps[HELPERS_SPECIFIER] = this.#resolve(item, HELPERS_SPECIFIER, 'require');
         if (item.wantsNames) def.names = this.#names(item, new Set());
       }
     }
+    if (item.form === 'file') this.#resolves(item, def);
     if (item.patched) this.#texts.finish(item, def, item.patched);
     // Not for the code, but for what it reads: evaluated as soon as it is there.
     if (item.form !== 'inline' && source.kind !== 'json' && this.#options.textModules?.[FILES] && usesFiles(source.code))
       def.deps[FILES] = this.#filesOf(source.path, source);
     return def;
+  }
+
+  /** What is only resolved is sent as a URL, not as a module. */
+  #resolves(item: Item, def: ModuleDef): void {
+    const source = item.source as Source;
+    for (const specifier of source.kind === 'json' ? [] : literalResolves(source)) {
+      if (isBuiltin(specifier)) continue;
+      const target = this.#tryResolve(item, specifier, source.kind === 'esm' ? 'import' : 'require');
+      const found = typeof target === 'number' ? this.#items[target]?.source : undefined;
+      if (found) def.deps[`resolve ${specifier}`] = found.url;
+    }
   }
 
   /** What other modules of ours are made of; all of them make use of the rare parts of the core. */
@@ -523,9 +539,9 @@ export class ModuleGraph {
   }
 
   /** CommonJS may catch what goes wrong with a module it requires, so that is an answer, too. */
-  #tryResolve(item: Item, specifier: string): Dep {
+  #tryResolve(item: Item, specifier: string, kind: RequestKind = 'require'): Dep {
     try {
-      return this.#resolve(item, specifier, 'require');
+      return this.#resolve(item, specifier, kind);
     } catch (error) {
       if (!MitosError.is(error))
         return {

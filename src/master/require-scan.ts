@@ -30,7 +30,8 @@ export function literalRequires(
 /** What a CommonJS module requires that is sent along with it: what this process has loaded for it, else what it requires at top level. */
 export function requiresOf(source: Source): string[] {
   const cache = loadedCommonModules();
-  const isLoaded = cache[source.path] !== undefined;
+  // An ES module whose code runs here has been loaded with what it requires at its top level.
+  const isLoaded = source.kind === 'esm' || cache[source.path] !== undefined;
   const pathOf = (specifier: string): string | undefined => {
     const found = resolveFrom(source.path, specifier, 'require');
     return 'path' in found ? found.path : undefined;
@@ -67,6 +68,14 @@ function topRequires(source: Source): string[] {
     if (argument?.type === 'Literal' && typeof argument['value'] === 'string' && !isInFunction(node)) found.add(argument['value']);
   }
   return [...found];
+}
+
+/** Literal specifiers that a text wants to be resolved, by `import.meta.resolve()` or `require.resolve()`. */
+export function literalResolves({ code, kind }: Source): string[] {
+  if (!code.includes('.resolve')) return [];
+  const pattern = /\b(require|import\.meta)\.resolve\s*\(\s*(?:'([^'\n\\]+)'|"([^"\n\\]+)")\s*\)/g;
+  const wanted = kind === 'esm' ? 'import.meta' : 'require';
+  return [...code.matchAll(pattern)].filter(([, by]) => by === wanted).map(([, , single, double]) => (single ?? double) as string);
 }
 
 function isInFunction(node: Syntax): boolean {

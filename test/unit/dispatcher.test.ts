@@ -328,6 +328,26 @@ test('A call that is cancelled before its turn does not run, wherever it waits',
   assert.equal(bench.dispatcher.running, 0);
 });
 
+test('A call that is given up while its modules never come is not in the way of the next one', async () => {
+  const bench = setUp();
+  bench.functions.set('never', new Promise(() => {}));
+  bench.functions.set('f', () => 1);
+  const given = bench.call('never');
+  const timed = bench.call('never', [], { d: 1 });
+  const next = bench.call('f');
+  bench.cancel(given);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await bench.settle();
+  assert.deepEqual(
+    bench.replies.map(({ call, kind }) => [call, kind]),
+    [
+      [timed, 'not run'],
+      [next, 'value'],
+    ],
+  );
+  assert.equal(bench.dispatcher.running, 0);
+});
+
 test('Nonsense about cancelling is ignored', () => {
   const bench = setUp();
   bench.cancel(1);

@@ -1,0 +1,174 @@
+/** What packages expect of Node, one rule each. The whole of it is in `npm run corpus` and integration/packages. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { cjsForm } from '#src/master/module-form.js';
+import { Source } from '#src/master/source.js';
+import { FakeContext, type Loose } from './zoo.js';
+
+const base = mkdtempSync(join(tmpdir(), 'mitos-packages-'));
+after(() => rmSync(base, { recursive: true, force: true }));
+
+function files(name: string, texts: Record<string, string>): string {
+  for (const [path, text] of Object.entries(texts)) {
+    const file = join(base, name, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  return join(base, name);
+}
+
+/** A file as a context has it, and what that asked. */
+function load(path: string): { ns: Loose; context: FakeContext } {
+  const context = new FakeContext();
+  const id = context.graph.addEntry(pathToFileURL(path), pathToFileURL(path).href) as number;
+  context.send(id);
+  return { ns: context.importer.namespace(id), context };
+}
+
+function codeOf(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+}
+
+const PACKAGE = {
+  'node_modules/pkg/package.json': '{"name":"pkg","exports":{".":"./index.js"}}',
+  'node_modules/pkg/index.js': 'exports.a=1',
+};
+
+test('ModuleGraph says of a missing package who asked, from where, and what was searched', () => {
+  const folder = files('missing', { ...PACKAGE, 'main.mjs': 'import "./uses.mjs"', 'uses.mjs': 'import "not-there/sub"' });
+  assert.throws(() => load(join(folder, 'main.mjs')), {
+    code: 'ERR_MITOS_MODULE_NOT_FOUND',
+    message: `Cannot find module 'not-there/sub', imported by ${folder}/uses.mjs <- ${folder}/main.mjs: searched ${folder}/node_modules`,
+  });
+  const alone = files('alone', { 'main.mjs': 'import "not-there"', 'beside.mjs': 'import "./gone.mjs"' });
+  assert.throws(() => load(join(alone, 'main.mjs')), { message: new RegExp(`there is no node_modules in ${alone} or above$`) });
+  assert.throws(() => load(join(alone, 'beside.mjs')), { message: new RegExp(`: there is no ${alone}/gone\\.mjs$`) });
+});
+
+test('ModuleGraph says which package forbids a path, and Importer gives code the errors of Node', async () => {
+  const folder = files('forbidden', {
+    ...PACKAGE,
+    'node_modules/pkg/inner.js': '',
+    'main.mjs': 'import "pkg/inner.js"',
+    'lazy.cjs': 'exports.need=n=>require(n);exports.load=n=>import(n);exports.find=n=>require.resolve(n)',
+  });
+  assert.throws(() => load(join(folder, 'main.mjs')), {
+    code: 'ERR_MITOS_MODULE_NOT_FOUND',
+    message: /"\.\/inner\.js" is not exported under the conditions .* from package .*forbidden\/node_modules\/pkg /,
+  });
+  const { ns } = load(join(folder, 'lazy.cjs'));
+  const near = createRequire(import.meta.url)(join(folder, 'lazy.cjs')) as Loose;
+  for (const module of [ns.default, near]) {
+    assert.equal(
+      codeOf(() => module.need('pkg/inner.js')),
+      'ERR_PACKAGE_PATH_NOT_EXPORTED',
+    );
+    assert.equal(
+      codeOf(() => module.need('nothing')),
+      'MODULE_NOT_FOUND',
+    );
+    assert.equal(
+      codeOf(() => module.find('nothing')),
+      'MODULE_NOT_FOUND',
+    );
+    await assert.rejects(module.load('pkg/inner.js'), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' });
+    await assert.rejects(module.load('nothing'), { code: 'ERR_MODULE_NOT_FOUND' });
+    await assert.rejects(module.load('#nothing'), { code: 'ERR_PACKAGE_IMPORT_NOT_DEFINED' });
+  }
+});
+
+test('ModuleGraph sends what an ES module requires through createRequire, under the conditions of require', async () => {
+  const folder = files('create', {
+    'node_modules/dual/package.json': '{"name":"dual","exports":{"import":"./e.mjs","require":"./c.cjs"}}',
+    'node_modules/dual/e.mjs': 'export const kind = "import"',
+    'node_modules/dual/c.cjs': 'exports.kind = "require"',
+    'main.mjs': `import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);
+export const kind = require('dual').kind;
+export const found = require.resolve('dual').slice(-5);
+export const meta = import.meta.resolve('dual').slice(-5);
+export const builtins = [import.meta.resolve('fs'), require.resolve('fs')];`,
+  });
+  const near = (await import(pathToFileURL(join(folder, 'main.mjs')).href)) as Loose;
+  const { ns, context } = load(join(folder, 'main.mjs'));
+  assert.deepEqual({ ...ns }, { ...near });
+  assert.equal(ns.kind, 'require');
+  assert.deepEqual(context.queries, [], 'nothing is asked');
+});
+
+test('ModuleGraph sends the place of a module that is only resolved, and not the module', () => {
+  const folder = files('resolves', { 'main.cjs': 'exports.at = require.resolve("./worker.cjs")', 'worker.cjs': 'exports.never = 1' });
+  const { ns, context } = load(join(folder, 'main.cjs'));
+  assert.equal(ns.default.at, join(folder, 'worker.cjs'));
+  assert.deepEqual(context.queries, []);
+  assert.equal(context.importer.idOf(join(folder, 'worker.cjs')), undefined);
+});
+
+test('Importer gives the module "module" as the class it is', () => {
+  const folder = files('class', {
+    'main.cjs': `const Module = require('module');
+exports.own = module instanceof Module;
+exports.made = new Module('x').id;
+exports.made2 = class extends Module {}.name === 'made2';
+Module.patched = 1;
+exports.patched = require('node:module').patched;
+exports.members = [typeof Module._load, typeof Module.wrap, typeof Module.createRequire, module.constructor.name];
+delete Module.patched;`,
+  });
+  const near = createRequire(import.meta.url)(join(folder, 'main.cjs')) as Loose;
+  assert.deepEqual({ ...load(join(folder, 'main.cjs')).ns.default }, { ...near });
+});
+
+test('Importer tells a CommonJS module who required it, and where packages are looked for', () => {
+  const folder = files('parents', {
+    'main.cjs':
+      'exports.child=require("./child.cjs");exports.children=module.children.map(one=>one.id);exports.paths=module.paths;exports.ext=Object.keys(require.extensions)',
+    'child.cjs': 'module.exports=[module.parent.id,require.resolve.paths("x"),require.resolve.paths("./x")]',
+  });
+  const near = createRequire(import.meta.url)(join(folder, 'main.cjs')) as Loose;
+  assert.deepEqual(load(join(folder, 'main.cjs')).ns.default, near);
+});
+
+test('ModuleGraph serves a file without extension that the master itself has loaded, to nobody who asks for one', () => {
+  const folder = files('bare', {
+    'main.cjs': 'exports.a=require("./plain");exports.ask=()=>require("./other")',
+    plain: 'module.exports=7',
+    other: 'module.exports=8',
+  });
+  createRequire(import.meta.url)(join(folder, 'main.cjs'));
+  const { ns } = load(join(folder, 'main.cjs'));
+  assert.equal(ns.default.a, 7);
+  assert.equal(
+    codeOf(() => ns.default.ask()),
+    'ERR_MITOS_MODULE_DENIED',
+  );
+});
+
+test('Transform finds import() in the CommonJS of packages without making a tree', () => {
+  const path = join(files('tree', { 'node_modules/p/a.js': '' }), 'node_modules/p/a.js');
+  const source = new Source(path, '// import(a)\nexports.a = () => [import("x"), "import(y)", import /* z */ (b)];', () => false);
+  Object.defineProperty(source, 'tree', { get: () => assert.fail('a tree was made') });
+  assert.equal(cjsForm(source).patched.code, '// import(a)\nexports.a = () => [$mitos.d("x"), "import(y)", $mitos.d /* z */ (b)];');
+});
+
+test('Transform shows import() that transpilers hide in a text', async () => {
+  const folder = files('hidden', {
+    'other.mjs': 'export const a = 1',
+    'main.cjs': `const one = new Function('specifier', 'return import(specifier)');
+const two = Function("return filePath => import(filePath)")();
+const three = new Function('s', "return import(s);");
+const url = require('url').pathToFileURL(__dirname + '/other.mjs').href;
+exports.all = () => Promise.all([one, two, three].map((load) => load(url).then((ns) => ns.a)));`,
+  });
+  const { ns } = load(join(folder, 'main.cjs'));
+  assert.deepEqual(await ns.default.all(), [1, 1, 1]);
+});
