@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { at } from './lib/project.mjs';
 
 /** Most bytes the compressed core may have: all that a context starts with. */
-export const CORE_BUDGET_BYTES = 16.5 * 1024;
+export const CORE_BUDGET_BYTES = 17 * 1024;
 
 /** @returns one message for each broken rule */
 export async function checkSizes() {

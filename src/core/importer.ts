@@ -223,7 +223,7 @@ export class Importer {
       if (typeof dep === 'object') {
         const error = mitosError(dep.code as ErrorCode, dep.message, dep);
         // Packages probe for optional dependencies, and know Node's own code only.
-        if (nodeCode && /NOT_F/.test(dep.code)) (error as { code: string }).code = dep.node || nodeCode;
+        if (nodeCode !== undefined && /NOT_F/.test(dep.code)) (error as { code: string }).code = dep.node || nodeCode || dep.code;
         throw error;
       }
       for (let id; (id = missingFor(dep)) !== undefined; ) take(host.requestSync({ id, node }), id);
@@ -476,7 +476,7 @@ export class Importer {
       const dep =
         known(from, specifier, 'import') ??
         learn(from, specifier, 'import', await host.request({ from: from.def.id, specifier, kind: 'import' }));
-      return typeof dep === 'number' ? namespace(dep) : spaceOf(dep, 'ERR_MODULE_NOT_FOUND');
+      return typeof dep === 'number' ? namespace(dep) : spaceOf(dep, /node_modules/.test(from.def.url) ? 'ERR_MODULE_NOT_FOUND' : '');
     };
 
     const namespace = (id: number): unknown => {

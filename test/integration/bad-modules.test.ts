@@ -7,7 +7,7 @@ import { after } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { rejectsWith, treeTest } from '../fixtures/programs/harness.js';
 
-const base = mkdtempSync(join(tmpdir(), 'mitos-bad-modules-'));
+const base = mkdtempSync(join(tmpdir(), 'bad-modules-'));
 const from = pathToFileURL(join(base, 'test.mjs')).href;
 after(() => rmSync(base, { recursive: true, force: true }));
 

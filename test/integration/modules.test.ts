@@ -115,7 +115,7 @@ withRouter('what is not there is told by name', async ({ router }) => {
   assert.match(missing.message, /no-such-package/);
   const far = await context.import<Loose>(at('esm/main.mjs'), { from });
   const dynamic = await rejection(far['missing']?.() as Promise<unknown>);
-  assert.equal((dynamic.cause as { code?: string }).code, 'ERR_MODULE_NOT_FOUND');
+  assert.equal((dynamic.cause as { code?: string }).code, 'ERR_MITOS_MODULE_NOT_FOUND');
   assert.match(dynamic.message, /does-not-exist/);
   const noFunction = await rejection(far['nothing']?.() as Promise<unknown>);
   assert.equal(noFunction.code, 'ERR_MITOS_NOT_CALLABLE');

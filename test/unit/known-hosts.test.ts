@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { addKnownHost, type HostName, readKnownHost, type Verdict } from '#src/in-process/known-hosts.js';
 import { findCommand, requirement } from '#src/testing/index.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'mitos-known-hosts-'));
+const folder = mkdtempSync(join(tmpdir(), 'known-hosts-test-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const keygen = requirement('ssh-keygen', () => findCommand('ssh-keygen') !== undefined);

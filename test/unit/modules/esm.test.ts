@@ -99,7 +99,7 @@ test('Importer gives imports of CommonJS, JSON, packages, self references and bu
   assert.deepEqual(far.all(), near.all());
   assert.deepEqual(await far.lazily('default-arrow').then((fn: Loose) => fn(1)), 1);
   assert.equal(await far.literally(), 'internal');
-  await assert.rejects(far.lazily('nothing-here'), { code: 'ERR_MODULE_NOT_FOUND' });
+  await assert.rejects(far.lazily('nothing-here'), { code: 'ERR_MITOS_MODULE_NOT_FOUND' });
 });
 
 test('Transform keeps statements apart and calls imported functions without "this"', async () => {

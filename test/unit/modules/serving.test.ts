@@ -11,7 +11,7 @@ import { ModuleGraph } from '#src/master/module-graph.js';
 import { type Loose, overWire } from './zoo.ts';
 
 const CANARY = 'canary_7f3a';
-const base = mkdtempSync(join(tmpdir(), 'mitos-serving-'));
+const base = mkdtempSync(join(tmpdir(), 'serving-test-'));
 const program = join(base, 'program');
 after(() => rmSync(base, { recursive: true, force: true }));
 
