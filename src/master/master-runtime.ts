@@ -25,6 +25,8 @@ import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
+import { type RuntimeSource, RuntimeService } from './runtime/serve.ts';
+import { RuntimeStore } from './runtime/store.ts';
 import { startTrace, type Trace, type TraceSink } from './trace.ts';
 
 /** What a master's runtime is made of. */
@@ -34,7 +36,9 @@ export interface MasterOptions {
   trace: string | TraceSink | undefined;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
-  emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
+  /** Where runtimes for targets without Node come from. */
+  runtimes: string | RuntimeSource | undefined;
+  emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'runtime' | 'error', value: unknown): void;
 }
 
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error'];
@@ -52,6 +56,7 @@ export class MasterRuntime implements Runtime {
   readonly #options: MasterOptions;
   readonly #hop: MasterHop;
   readonly #trace: Trace | undefined;
+  readonly #runtimes: RuntimeService;
   readonly #limiters: WeakMap<Context, LogLimiter> = new WeakMap();
   /** What contexts were sent to have children; methods may share a bundle. */
   readonly #bundlesSent: WeakMap<Context, Set<Buffer>> = new WeakMap();
@@ -82,6 +87,14 @@ export class MasterRuntime implements Runtime {
     this.self = this.registry.obtain(0, config.name, null, 'master');
     this.self.markConnected(describe());
     this.registry.onChange = (event, context) => options.emit(event, context);
+    this.responder.onBundle = (name, dst) => this.#sendAbove(name, dst);
+    let source = typeof options.runtimes === 'object' ? options.runtimes : undefined;
+    this.#runtimes = new RuntimeService(
+      this.endpoint,
+      this.registry,
+      () => (source ??= new RuntimeStore({ runtimes: options.runtimes as string | undefined })),
+      (progress) => options.emit('runtime', progress),
+    );
     this.live.makeContext = (id, name) => this.registry.get(id) || this.registry.obtain(id, name, null, '');
     this.live.onContextSent = (dst) => this.#sendApi(dst);
     this.endpoint.onTree = (notice) => {
@@ -141,6 +154,13 @@ export class MasterRuntime implements Runtime {
       sent.add(bundle);
       this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL);
     }
+  }
+
+  /** What provides a target with Node takes it from the hop above: all on the way need that bundle, the nearest to here first. */
+  #sendAbove(name: string, dst: ContextId): void {
+    const above: Context[] = [];
+    for (let at = this.registry.get(dst)?.via; at && at !== this.self; at = at.via) above.unshift(at);
+    if (name === 'provision') for (const { id } of above) this.sendMethod(id, name);
   }
 
   mapStack(stack: string): string {
@@ -207,6 +227,7 @@ export class MasterRuntime implements Runtime {
     const reason = mitosError('ERR_MITOS_SHUTDOWN', 'The router was closed');
     await Promise.all(children.map((context) => context.end(graceMs)));
     this.#isClosed = true;
+    this.#runtimes.close();
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);

@@ -46,6 +46,8 @@ export class Responder {
   readonly stats: ResponderStats = { modules: 0, moduleBytes: 0, requests: 0 };
   /** Told of every module that is sent. */
   onModule: (module: SentModule) => void = () => {};
+  /** Told of every bundle that a context has asked for, before it is sent. */
+  onBundle: (name: string, dst: ContextId) => void = () => {};
   readonly #endpoint: Endpoint;
   readonly #graph: ModuleGraph;
   readonly #bundles: ReadonlyMap<string, Buffer>;
@@ -183,7 +185,9 @@ export class Responder {
   }
 
   #onGetBundle(message: Buffer): void {
-    const bundle = this.#bundles.get(String(jsonOf(message)));
+    const name = String(jsonOf(message));
+    const bundle = this.#bundles.get(name);
+    this.onBundle(name, srcOf(message));
     if (bundle) this.#endpoint.send(srcOf(message), replyToOf(message), 0, this.#withHeader(bundle));
     else this.#endpoint.refuse(message, mitosError('ERR_MITOS_MODULE_NOT_FOUND', 'No such bundle'));
   }

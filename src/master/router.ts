@@ -7,10 +7,12 @@ import { selfSource, setSelf } from '../api/self.ts';
 import type { ChildConfig } from '../core/config.ts';
 import { describe } from '../core/describe.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import type { RuntimeProgress } from '../core/runtime-order.ts';
 import type { KeepAlive, StreamStats } from '../core/stream.ts';
 import { type Logger, readLogLevel } from './logger.ts';
 import { MasterRuntime } from './master-runtime.ts';
 import type { ResponderStats, SentModule } from './responder.ts';
+import type { RuntimeSource } from './runtime/serve.ts';
 import type { TraceSink } from './trace.ts';
 
 /** Options of a {@link Router}. */
@@ -29,6 +31,11 @@ export interface RouterOptions {
   keepAlive?: Partial<KeepAlive>;
   /** Records every frame that the master sends or receives, without its data: into a file, one JSON object a line, or to a function. */
   trace?: string | TraceSink;
+  /**
+   * Where the executables come from that are pushed to targets without Node: a directory of files that were put there before, used before the network;
+   * or an object that gives them. @default the environment variable `MITOS_RUNTIMES`, and npm
+   */
+  runtimes?: string | RuntimeSource;
 }
 
 /** Events of a {@link Router}. */
@@ -37,6 +44,7 @@ export interface RouterEvents {
   disconnect: [context: Context];
   log: [record: LogRecord];
   module: [module: SentModule];
+  runtime: [progress: RuntimeProgress];
   error: [error: Error];
 }
 
@@ -77,6 +85,7 @@ export class Router extends RouterBase {
       config: configOf(options),
       isThreaded: options.threaded === true,
       trace: options.trace,
+      runtimes: options.runtimes,
       logger: options.logger,
       logLevel: readLogLevel(options.logLevel),
       emit: (event, value) => {
