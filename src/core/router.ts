@@ -201,12 +201,14 @@ export class Router {
 
   #control(frame: Buffer, from: Ingress): void {
     const isTrusted = !from || from === this.parent;
-    const data = jsonOf(frame) as Record<string, number> | undefined;
     if (from && !isTrusted && srcOf(frame) !== from.peerId && handleOf(frame) !== handles.ALLOCATE) {
       // News and wishes go from neighbour to neighbour: what comes from further below is not vouched for by the child between.
       this.#noAuthority(frame);
       return;
     }
+    const extension = this.#hooks.extensions?.get(handleOf(frame));
+    if (extension) return extension(frame, from, isTrusted);
+    const data = jsonOf(frame) as Record<string, number> | undefined;
     switch (handleOf(frame)) {
       case handles.HELLO:
         if (from) this.#hooks.onHello(from, data);
@@ -224,9 +226,7 @@ export class Router {
         if (from && !this.id) this.#onAllocate(frame, from);
         return;
     }
-    const extension = this.#hooks.extensions?.get(handleOf(frame));
-    if (extension) extension(frame, from, isTrusted);
-    else if (isTrusted) this.#order(frame, data || {});
+    if (isTrusted) this.#order(frame, data || {});
     else this.#noAuthority(frame);
   }
 

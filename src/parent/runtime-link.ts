@@ -17,6 +17,7 @@ export function withRuntime(first: ChildLink, again: () => ChildLink, provide: P
   const transport = new ReplayTransport();
   let current = first;
   let isKilled = false;
+  /** What the current link still says of its end is of no interest. */
   let isLeft = false;
   let settle: (status: ExitStatus) => void = () => {};
   const use = (inner: ChildLink['transport']): void => {
@@ -50,6 +51,7 @@ export function withRuntime(first: ChildLink, again: () => ChildLink, provide: P
     void link.exited.then((status) => {
       if (isLeft && !isKilled) return restart(status);
       settle(status);
+      isLeft = true;
       if (transport.written) transport.onClose(undefined);
     });
   };
