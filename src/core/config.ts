@@ -57,9 +57,9 @@ export interface StartOptions {
   connectTimeoutMs?: number;
   /**
    * What happens where there is no Node, or only one that is too old: `auto` pushes one, which runs from memory and leaves nothing behind; `never` is an
-   * error; `push` pushes one without looking. Where `node` says what to run, `auto` pushes nothing. @default 'auto'
+   * error; `push` pushes one without looking for another; `look` looks how one would be pushed, and is an error that says so. Where `node` says what to run, `auto` pushes nothing. @default 'auto'
    */
-  runtime?: 'auto' | 'never' | 'push';
+  runtime?: 'auto' | 'never' | 'push' | 'look';
   /** Run broker and user code on one thread: less memory and faster calls, but code that blocks stops everything. @default false */
   threadless?: boolean;
   /** When a quiet link is probed and given up. */

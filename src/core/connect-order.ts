@@ -29,8 +29,8 @@ export interface KnownRuntime {
 
 /** How the first stage gets at a Node. */
 export interface RuntimeSearch {
-  /** `never`: it is there, or the first stage ends; `auto`: where there is none, it waits to be given one; `push`: it does so without looking for one that is installed. */
-  mode: 'auto' | 'never' | 'push';
+  /** `never`: it is there, or the first stage ends; `auto` and `look`: where there is none, it waits to be given one; `push`: it does so without looking for one that is installed. */
+  mode: 'auto' | 'never' | 'push' | 'look';
   known?: KnownRuntime | undefined;
 }
 

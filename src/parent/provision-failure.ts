@@ -25,6 +25,17 @@ export function noWay(target: Target): Failure | undefined {
   return failed(target, `no way to run one without leaving it behind: ${tried.join('; ')}`, hint, isFull ? 'ERR_MITOS_RESOURCE' : undefined);
 }
 
+/** That there is no Node, where one could be pushed. */
+export function wouldBePushed({ way, query, machine, tried }: Target): Failure {
+  const how = way === 'file' ? 'from a file that has no name' : `from memory, by way of ${way}`;
+  return {
+    code: 'ERR_MITOS_NO_RUNTIME',
+    message: `no Node found there (${machine}); one would be sent, and run ${how}`,
+    hint: "that is what runtime: 'auto' does",
+    data: { way: how, target: query, tried },
+  };
+}
+
 /** Why what is offered cannot be run there, if so. */
 export function unsuited(target: Target, { size }: RuntimeOffer): Failure | undefined {
   if (target.freeMemory >= size) return undefined;

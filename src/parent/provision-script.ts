@@ -111,7 +111,7 @@ export function probeScript(marker: string, token: string): string {
     'say os $(uname -s) $(uname -m)',
     'say bits $(getconf LONG_BIT 2>/dev/null)',
     'v=$(getconf GNU_LIBC_VERSION 2>/dev/null);[ "$v" ]||v=$(ldd --version 2>&1|head -n 1)',
-    'case $v in *[0-9].*);;*)for f in /lib/*/libc.so.6 /lib64/libc.so.6 /lib/libc.so.6;do [ -x $f ]&&v=$($f 2>/dev/null|head -n 1);done;;esac',
+    'case $v in *musl*|*[0-9].*);;*)for f in /lib/*/libc.so.6 /lib64/libc.so.6 /lib/libc.so.6;do [ -x $f ]&&v=$($f 2>/dev/null|head -n 1);done;;esac',
     'say libc $v',
     'for f in /lib/ld-musl-*;do [ -e "$f" ]&&say musl $f;done',
     'for t in xz gzip cat head sha256sum openssl shasum busybox python3 python perl;do has $t&&say tool $t;done',

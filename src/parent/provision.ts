@@ -11,7 +11,7 @@ import { CONTROL, jsonFrame, jsonOf, MASTER } from '../core/wire.ts';
 import { type Blobs, PIECE } from './blobs.ts';
 import type { Needy } from './connector.ts';
 import type { Failure } from './failure.ts';
-import { badStep, noWay, unsuited } from './provision-failure.ts';
+import { badStep, noWay, unsuited, wouldBePushed } from './provision-failure.ts';
 import { probeScript, takeScript } from './provision-script.ts';
 import { readTarget, type Target } from './provision-target.ts';
 
@@ -142,7 +142,8 @@ class Push {
     this.#target = readTarget(this.#said);
     const failure = noWay(this.#target);
     if (failure) return this.#fail(failure);
-    const { id } = this.#needy.order;
+    const { id, options } = this.#needy.order;
+    if (options.runtime === 'look') return this.#fail(wouldBePushed(this.#target));
     this.#onAnswer((answer) => this.#onOffer(answer));
     this.#tell({ query: this.#target.query, for: id });
   }
@@ -181,7 +182,9 @@ class Push {
 
   #onPiece(index: number, piece: Buffer | undefined, reason: { code: string; message: string } | undefined): void {
     if (this.#hasEnded) return;
-    if (!piece) return this.#fail({ code: 'ERR_MITOS_RUNTIME_PUSH', message: `the Node to push cannot be read (${reason?.message})` });
+    const length = Math.min(PIECE, (this.#offer as RuntimeOffer).packedSize - index * PIECE);
+    const problem = !piece ? String(reason && reason.message) : piece.length !== length ? `piece ${index} has ${piece.length} bytes, not ${length}` : '';
+    if (!piece || problem) return this.#fail({ code: 'ERR_MITOS_RUNTIME_PUSH', message: `the Node to push cannot be read (${problem})` });
     this.#pieces.set(index, piece);
     this.#pump();
   }

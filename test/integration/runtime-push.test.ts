@@ -1,9 +1,9 @@
 /** Targets that have no Node are given one, for real: over ssh, in other roots, through hops. */
 import assert from 'node:assert/strict';
-import { execFileSync, fork } from 'node:child_process';
-import { readlinkSync, readdirSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { before } from 'node:test';
 import type { RuntimeProgress } from 'mitos';
+import { PIECE } from '#src/parent/blobs.js';
 import { testWithOracle } from '#src/testing/index.js';
 import { quietRouter, rejectsWith } from '../fixtures/programs/harness.js';
 import { type CountingSource, nodeSource } from '../fixtures/programs/runtime-source.js';
@@ -56,8 +56,9 @@ async function runsItself(): Promise<string[]> {
 
 /** Files of a user in all folders that can be written to. */
 function filesOf({ uid }: LabUser): string[] {
-  const found = execFileSync('find', [...WRITABLE, lab.directory, '-xdev', '-uid', String(uid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return found.trim().split('\n').sort();
+  // Files of others come and go meanwhile, which find minds.
+  const { stdout } = spawnSync('find', [...WRITABLE, lab.directory, '-xdev', '-uid', String(uid)], { encoding: 'utf8' });
+  return stdout.trim().split('\n').sort();
 }
 
 testWithOracle(
@@ -94,3 +95,35 @@ testWithOracle(
     assert.deepEqual(user.processes(), []);
   },
 );
+
+testWithOracle(
+  'Where there is no Python or Perl Node runs from a file without a name; a hop asks for each piece once, also for two children at the same time',
+  { ...here, timeoutMs: 60_000 },
+  async () => {
+    const root = makeBareRoot(lab.directory);
+    const folders = { '/dev/shm': 'noexec', '/run': 'noexec', '/tmp': 'size=400m' };
+    const own = nodeSource();
+    const { router } = quietRouter({ runtimes: own });
+    try {
+      const hop = await router.local({ name: 'hop' });
+      const argv = enter(root, { folders });
+      const [one, two] = await Promise.all([hop.command({ argv, name: 'one' }), hop.command({ argv, name: 'two' })]);
+      for (const context of [one, two]) {
+        const { executable } = await context.call(surroundings, []);
+        assert.match(executable, /^\/tmp\/\.mitos-[0-9a-f]{24}\/n \(deleted\)$/);
+        assert.deepEqual(await context.call(namesIn, ['/tmp', '/dev/shm', '/run', '/root']), []);
+        assert.deepEqual(await context.call(runsItself), [process.version, process.version]);
+      }
+      const pieces = Math.ceil(own.offered.packedSize / PIECE);
+      assert.equal(own.reads.length, pieces);
+      assert.equal(new Set(own.reads).size, pieces);
+    } finally {
+      await router.close();
+    }
+  },
+);
+
+/** All names in some folders. */
+function namesIn(folders: readonly string[]): string[] {
+  return folders.flatMap((folder) => process.getBuiltinModule('fs').readdirSync(folder));
+}

@@ -1,7 +1,7 @@
 /** Targets that have next to nothing: a root directory with busybox, the libraries that Node needs, and what a test adds. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { findCommand } from '#src/testing/index.js';
 
 /** What to change about a bare root. */
@@ -19,6 +19,8 @@ export function makeBareRoot(directory: string, { without = [], scripts = {} }: 
   const busybox = findCommand('busybox') as string;
   for (const folder of ['bin', 'sbin', 'dev/shm', 'proc', 'tmp', 'var/tmp', 'run', 'root', 'etc', 'home']) mkdirSync(join(root, folder), { recursive: true });
   for (const folder of ['tmp', 'var/tmp', 'dev/shm']) chmodSync(join(root, folder), 0o1777);
+  execFileSync('mknod', ['-m', '666', join(root, 'dev/null'), 'c', '1', '3']);
+  execFileSync('mknod', ['-m', '666', join(root, 'dev/urandom'), 'c', '1', '9']);
   copyFileSync(busybox, join(root, 'bin/busybox'));
   const applets = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n');
   for (const applet of applets) if (applet !== 'busybox' && !without.includes(applet)) symlinkSync('busybox', join(root, 'bin', applet));
@@ -37,7 +39,7 @@ export function makeBareRoot(directory: string, { without = [], scripts = {} }: 
 function librariesOf(...programs: readonly string[]): string[] {
   const list = execFileSync('ldd', programs as string[], { encoding: 'utf8' });
   const found = [...list.matchAll(/(?:=>\s*)?(\/\S+\.so[^\s:]*) \(/g)].map(([, path]) => path as string);
-  return [...new Set(found)].filter((path) => basename(path) !== basename(path, '.so') || path.includes('.so'));
+  return [...new Set(found)];
 }
 
 /** How {@link enter} mounts. */
@@ -54,6 +56,6 @@ export function enter(root: string, { folders = {}, uid }: Mounts = {}): string[
   const become = uid === undefined ? '' : `setpriv --reuid=${uid} --regid=${uid} --clear-groups `;
   const script =
     `mount --bind ${root} ${root}&&mount -o remount,bind,ro ${root}&&mount -t proc proc ${root}/proc&&` +
-    `mount --bind /dev/null ${root}/dev/null 2>/dev/null||:;${mounts.join('')}exec ${become}chroot ${root} "$@"`;
+    `${mounts.join('')}exec ${become}chroot ${root} "$@"`;
   return ['unshare', '--mount', 'env', '-i', 'PATH=/sbin:/bin:/usr/sbin:/usr/bin', 'HOME=/root', 'sh', '-c', script, 'sh'];
 }
