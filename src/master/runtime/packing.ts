@@ -65,7 +65,6 @@ export async function packGzip(source: string, target: string, watch: PackWatch)
       if (waiting.length > Math.min(4, availableParallelism())) await writeOne();
     }
     while (waiting.length > 0) await writeOne();
-    await output.sync();
     return { packed: packed.end(), raw: raw.end() };
   } finally {
     await Promise.allSettled(waiting);
