@@ -69,7 +69,7 @@ export async function runtime(command: RuntimeCommand): Promise<boolean> {
     else await prune(store, command, output);
     return true;
   } catch (error) {
-    if (!controller.signal.aborted) tellFailure(error, command.isJson, output);
+    if (!controller.signal.aborted) tellFailure(error, command.isJson);
     return false;
   } finally {
     await store.close();
@@ -78,7 +78,7 @@ export async function runtime(command: RuntimeCommand): Promise<boolean> {
   }
 }
 
-function tellFailure(error: unknown, isJson: boolean, output: Output): void {
+function tellFailure(error: unknown, isJson: boolean): void {
   if (!MitosError.is(error)) throw error;
   const facts = failureFacts(error);
   if (isJson) {
