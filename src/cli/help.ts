@@ -10,6 +10,7 @@ Commands:
   demo           start a small tree on this machine and call functions in it
   doctor         walk to a target step by step, and tell what there is
   ping           connect to targets, and tell how long a call takes
+  runtime        fetch, list and remove the Nodes for targets without one
 
 Options:
   -h, --help     print this; mitos COMMAND --help tells more
@@ -18,6 +19,9 @@ Options:
 Environment:
   MITOS_LOG_LEVEL  which records of contexts are printed, from: trace, debug,
                    info (the default), warn, error, silent
+  MITOS_RUNTIMES   a directory of builds of Node, taken before the network
+  MITOS_CACHE_DIR  where builds of Node and prepared modules are kept
+                   (default ~/.cache/mitos)
   NO_COLOR         print without colours
 `;
 
@@ -80,5 +84,35 @@ Example:
   mitos doctor ssh://deploy@bastion,ssh://10.0.0.4,sudo:root
 `;
 
+const RUNTIME = `Usage: mitos runtime fetch [options] [VERSION]
+       mitos runtime list [--json]
+       mitos runtime prune [--keep N | --all] [--json]
+
+Targets without Node get one pushed. It comes from npm when it is first
+needed, and stays in the cache of this machine. These commands put one there
+beforehand, show what is there, and remove what is not needed any more.
+VERSION is 20.20.2, or 20 for the newest one that is known; without it, what
+would be pushed. Exits with 0 when it was done, with 1 when it was not.
+
+Options of fetch:
+      --arch ARCH           x64, arm64, armv7l, ppc64le, s390x (default: that
+                            of this machine)
+      --platform PLATFORM   linux (the default) or darwin
+      --runtimes DIRECTORY  take it from there if there is one, before npm is
+                            asked (default: MITOS_RUNTIMES)
+
+Options of prune:
+      --keep N              how many stay for each platform, those used last
+                            (default 1)
+      --all                 keep none
+
+Options:
+      --json                print JSON
+  -h, --help                print this
+
+Example:
+  mitos runtime fetch --arch arm64
+`;
+
 /** Help of each command. */
-export const COMMAND_HELP: Readonly<Record<string, string>> = { demo: DEMO, doctor: DOCTOR, ping: PING };
+export const COMMAND_HELP: Readonly<Record<string, string>> = { demo: DEMO, doctor: DOCTOR, ping: PING, runtime: RUNTIME };

@@ -12,7 +12,7 @@ const EXIT_INTERRUPTED = 130;
 /** Runs a command that makes sense. */
 type Command = (given: Given) => Promise<void>;
 
-const COMMANDS: Readonly<Record<string, Command>> = { demo: runDemo, doctor: runDoctor, ping: runPing };
+const COMMANDS: Readonly<Record<string, Command>> = { demo: runDemo, doctor: runDoctor, ping: runPing, runtime: runRuntime };
 
 const HELP_OPTION: OptionTable = { help: { type: 'boolean', short: 'h' } };
 
@@ -44,6 +44,7 @@ async function dispatch(args: string[]): Promise<void> {
 
 async function optionsOf(name: string): Promise<OptionTable> {
   if (name === 'demo') return HELP_OPTION;
+  if (name === 'runtime') return (await import('./runtime.ts')).RUNTIME_OPTIONS;
   const { TARGET_OPTIONS } = await import('./targets.ts');
   return name === 'ping' ? { ...TARGET_OPTIONS, count: { type: 'string', short: 'c' } } : TARGET_OPTIONS;
 }
@@ -92,6 +93,11 @@ async function runDoctor(given: Given): Promise<void> {
     },
     quiet(),
   );
+}
+
+async function runRuntime(given: Given): Promise<void> {
+  const { readRuntimeCommand, runtime } = await import('./runtime.ts');
+  if (!(await runtime(readRuntimeCommand(given)))) process.exitCode = 1;
 }
 
 /** What is printed on the way is told with the result; whoever set a level wants to see it as it comes. */

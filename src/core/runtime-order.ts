@@ -9,7 +9,7 @@ export interface RuntimeQuery {
   libc: 'glibc' | 'musl' | 'unknown';
   /** Version of the libc: `2.36`. */
   glibc?: string;
-  /** What the target can unpack, the best of it. */
+  /** What the target can unpack, the best of it; one that has xz has gzip as well. */
   packing: RuntimePacking;
 }
 
