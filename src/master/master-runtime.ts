@@ -88,11 +88,11 @@ export class MasterRuntime implements Runtime {
     this.self.markConnected(describe());
     this.registry.onChange = (event, context) => options.emit(event, context);
     this.responder.onBundle = (name, dst) => this.#sendAbove(name, dst);
-    let source = typeof options.runtimes === 'object' ? options.runtimes : undefined;
+    const { runtimes } = options;
     this.#runtimes = new RuntimeService(
       this.endpoint,
       this.registry,
-      () => (source ??= new RuntimeStore({ runtimes: options.runtimes as string | undefined })),
+      () => (typeof runtimes === 'object' ? runtimes : new RuntimeStore({ runtimes })),
       (progress) => options.emit('runtime', progress),
     );
     this.live.makeContext = (id, name) => this.registry.get(id) || this.registry.obtain(id, name, null, '');
@@ -227,7 +227,7 @@ export class MasterRuntime implements Runtime {
     const reason = mitosError('ERR_MITOS_SHUTDOWN', 'The router was closed');
     await Promise.all(children.map((context) => context.end(graceMs)));
     this.#isClosed = true;
-    this.#runtimes.close();
+    await this.#runtimes.close();
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);

@@ -15,7 +15,6 @@ function failed(target: Target, message: string, hint: string, code: Failure['co
 export function noWay(target: Target): Failure | undefined {
   const { query, tried, way, tools, machine } = target;
   if (query.platform !== 'linux') return failed(target, `it is ${machine}, and only Linux can be given one`, OWN);
-  if (query.libc === 'musl') return failed(target, `its C library is musl, for which Node has no build that could be sent`, `${OWN} (apk add nodejs)`);
   if (query.libc === 'unknown') return failed(target, `no glibc was found there (${machine})`, OWN);
   const missing = lacking(tools);
   if (missing.length) return failed(target, `it has no ${missing.join(' and no ')}`, OWN);

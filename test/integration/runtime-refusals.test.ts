@@ -35,6 +35,7 @@ async function errorOf(
   }
 }
 
+const ARCH = process.arch === 'arm' ? 'armv7l' : process.arch;
 const USUAL = ['sh', 'uname', 'getconf', 'ldd', 'head', 'cat', 'gzip', 'sha256sum', 'python3', 'id', 'ls', 'mkdir', 'chmod', 'rm', 'rmdir', 'df', 'tail', 'setpriv', 'prlimit'];
 
 for (const [way, programs] of [
@@ -50,7 +51,6 @@ for (const [way, programs] of [
 }
 
 for (const [what, programs, message] of [
-  ['musl', { getconf: 'exit 1', ldd: 'echo "musl libc (x86_64)" >&2;exit 1' }, /its C library is musl/],
   ['another system', { uname: 'case $1 in -s)echo FreeBSD;;*)echo amd64;;esac' }, /it is FreeBSD amd64.*only Linux/],
   ['nothing that checks a hash', { sha256sum: '', python3: '' }, /no a program that checks it \(sha256sum, /],
   ['no way that works', { python3: 'echo "no memory files here" >&2;exit 1', mkdir: 'echo "mkdir: no" >&2;exit 1' }, /memory by python3: no memory files here; memory by python: it is not there; .*a file in \/dev\/shm: mkdir: no/],
@@ -76,6 +76,9 @@ testWithOracle('What the target is reaches the source, and why that has nothing 
   });
   assert.match(error.message, /nothing for glibc 2\.12/);
   assert.deepEqual(queries, [{ platform: 'linux', arch: 'sparc64', libc: 'glibc', glibc: '2.12', packing: 'gzip' }]);
+  const musl = { getconf: 'exit 1', ldd: 'echo "musl libc (x86_64)" >&2;exit 1', xz: 'exit 1' };
+  await errorOf('ERR_MITOS_RUNTIME_PUSH', { programs: musl, source: { offer: refused, read: () => Promise.reject(new Error('no')) } });
+  assert.deepEqual(queries[1], { platform: 'linux', arch: ARCH, libc: 'musl', packing: 'xz' });
 });
 
 const big = (): Buffer => scriptRuntime(3_000_000);

@@ -10,7 +10,10 @@ import { pieceData } from '../../parent/blobs.ts';
 import type { RuntimeStore } from './store.ts';
 
 /** Where runtimes come from. */
-export type RuntimeSource = Pick<RuntimeStore, 'offer' | 'read'>;
+export interface RuntimeSource extends Pick<RuntimeStore, 'offer' | 'read'> {
+  /** Lets go of what it holds; called when the router is closed. */
+  close?(): Promise<void>;
+}
 
 /** What hops ask and tell. */
 interface Request {
@@ -33,6 +36,7 @@ export class RuntimeService {
   readonly #registry: ContextRegistry;
   readonly #source: () => RuntimeSource;
   readonly #emit: (progress: RuntimeProgress) => void;
+  #used: RuntimeSource | undefined;
   readonly #ending: AbortController = new AbortController();
 
   /** `source` is called when the first runtime is wanted. */
@@ -45,8 +49,13 @@ export class RuntimeService {
   }
 
   /** Ends what is under way. */
-  close(): void {
+  async close(): Promise<void> {
     this.#ending.abort(mitosError('ERR_MITOS_SHUTDOWN', 'The router was closed'));
+    await this.#used?.close?.();
+  }
+
+  #get(): RuntimeSource {
+    return (this.#used ??= this.#source());
   }
 
   #onMessage(message: Buffer): void {
@@ -75,17 +84,17 @@ export class RuntimeService {
       answer({ progress });
     };
     try {
-      answer({ offer: await this.#source().offer(query, { onProgress, signal: this.#ending.signal }) });
+      answer({ offer: await this.#get().offer(query, { onProgress, signal: this.#ending.signal }) });
     } catch (error) {
       const { code, message, hint } = toReason(asMitosError(error));
-      answer({ reason: { code, message: `there is no Node, and none can be pushed: ${message}`, hint } });
+      answer({ reason: { code, message: message.startsWith('Cannot') ? `there is no Node. ${message}` : `there is no Node, and none can be pushed: ${message}`, hint } });
     }
   }
 
   async #sendPiece(blob: string, index: number, at: number, size: number): Promise<void> {
     const { id } = this.#endpoint;
     try {
-      const piece = await this.#source().read(blob, at, size);
+      const piece = await this.#get().read(blob, at, size);
       this.#endpoint.send(id, BLOB, 0, Buffer.concat([Buffer.alloc(HEADER), pieceData(blob, index, piece)]), BULK);
     } catch (error) {
       this.#send(id, BLOB, { blob, index, reason: toReason(asMitosError(error)) }, NORMAL | DEAD);
