@@ -6,6 +6,7 @@ export { Context, type ContextEvents, type DisconnectReason, type LogRecord } fr
 export { ContextPromise } from './api/context-promise.ts';
 export * from './api/exec.ts';
 export * from './api/group.ts';
+export type * from './api/inspect-options.ts';
 export type * from './api/method-options.ts';
 export type { CallResult, CallScope } from './api/operations.ts';
 export type { ConnectOptions } from './api/options.ts';

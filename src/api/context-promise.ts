@@ -88,12 +88,14 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
   const { endpoint } = runtime;
   const { id, name, method } = context;
   return new Promise((resolve, reject) => {
+    let isOrdered = false;
+    let release = (): void => {};
     const fail = (reason: MitosError): void => {
       context.markClosed(reason);
       runtime.registry.drop(id);
       reject(reason);
+      release();
     };
-    if (parent.reason) return fail(parent.reason);
     const { name: _name, through, ...rest } = options as ConnectOptions & { through?: Context };
     const sent = through ? { ...rest, through: through.id } : rest;
     const send = (): void => {
@@ -114,9 +116,20 @@ function order(runtime: Runtime, parent: Context, context: Context, options: Con
         Buffer.concat([Buffer.alloc(HEADER), packOrder({ id, name, method, options: sent })]),
         CONTROL,
       );
+      isOrdered = true;
+      release();
     };
-    const ready = runtime.sendMethod(parent.id, method);
-    if (ready instanceof Promise) ready.then(send, fail);
-    else send();
+    parent.inOrder(
+      () => runtime.sendMethod(parent.id, method),
+      send,
+      (reason) => fail(reason as MitosError),
+    );
+    // In a child, the code for the method may have to come first: until the order has left, nobody knows the way to the new context.
+    if (!isOrdered && !context.reason)
+      context.inOrder(
+        () => new Promise<void>((done) => (release = done)),
+        () => {},
+        () => {},
+      );
   });
 }

@@ -6,6 +6,7 @@ import { SHUTDOWN } from '../core/handles.ts';
 import { CONTEXT } from '../core/live.ts';
 import type { LogLevel, LogSource } from '../core/log.ts';
 import { CONTROL, type ContextId } from '../core/wire.ts';
+import type { InspectOptions, InspectServer } from './inspect-options.ts';
 import { ContextOperations } from './operations.ts';
 import type { MaybePromise, Runtime } from './runtime.ts';
 
@@ -87,6 +88,20 @@ export class Context extends ContextOperations {
       this.#events.once('up', () => resolve({ ...(this.facts as ContextInfo) }));
       void this.closed.then(() => reject(this.reason));
     });
+  }
+
+  /**
+   * Opens the debugger of this context on a local port, as `node --inspect` would there: Chrome DevTools or VS Code attach to it. It
+   * travels through the tree; no port is opened on the other machine, and everything else goes on while the program stands at a breakpoint. Sources
+   * are shown as the user's own files.
+   *
+   * Whoever can reach that port can run anything in the context. Only in the program itself (`ERR_MITOS_POLICY`), and not for contexts with one
+   * thread (`ERR_MITOS_RESOURCE`); the same code when the port is taken.
+   */
+  async inspect(options: InspectOptions = {}): Promise<InspectServer> {
+    if (!this.runtime.inspect)
+      throw mitosError('ERR_MITOS_POLICY', 'Cannot inspect from here', { hint: 'call inspect() in the program itself' });
+    return this.runtime.inspect(this, options);
   }
 
   /** Listens to an event. */

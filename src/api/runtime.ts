@@ -3,7 +3,9 @@ import type { Endpoint } from '../core/endpoint.ts';
 import type { LiveValues } from '../core/live.ts';
 import type { LogData } from '../core/log.ts';
 import type { ContextId, Message } from '../core/wire.ts';
+import type { Context } from './context.ts';
 import type { ContextPromise } from './context-promise.ts';
+import type { InspectOptions, InspectServer } from './inspect-options.ts';
 import type { ContextOperations } from './operations.ts';
 import type { ConnectOptions } from './options.ts';
 import type { ContextRegistry } from './registry.ts';
@@ -36,6 +38,8 @@ export interface Runtime {
   sendMethod(dst: ContextId, method: string): MaybePromise<void>;
   /** Turns the positions in a stack of a child into those of the user's own files. */
   mapStack(stack: string): string;
+  /** Opens the debugger of a context on a local port; only in the master. */
+  inspect?(context: Context, options: InspectOptions): Promise<InspectServer>;
   /** Takes a record about a context. */
   log(data: LogData): void;
   /** Orders a new context below `from`. */

@@ -99,7 +99,7 @@ async function fetchOne(store: RuntimeStore, command: RuntimeCommand, output: Ou
 }
 
 /** Shows a line for each phase: on a terminal it grows, elsewhere it is printed once. */
-function shower(output: Output): (progress: RuntimeProgress) => void {
+export function shower(output: Output): (progress: RuntimeProgress) => void {
   const words = { download: 'downloading', pack: 'packing', send: 'sending', start: 'starting' };
   let shown: RuntimeProgress['phase'] | undefined;
   let line = 0;

@@ -63,6 +63,8 @@ export const GET_BUNDLE = 73;
 export const DROP_CHAIN = 74;
 /** From a context's router to the master: what a target without Node is, how far a push is; and from the master's own, that it wants a piece of a blob. */
 export const GET_RUNTIME = 75;
+/** What the debugger of a context says: the answers to {@link INSPECT}. */
+export const INSPECTED = 78;
 
 /** Replies go to handles from here to {@link FIRST_CHANNEL}. */
 export const FIRST_REPLY = 0x10000;

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Context, LogRecord } from '../api/context.ts';
 import { openContext } from '../api/context-promise.ts';
 import { dial } from '../api/dial.ts';
+import type { InspectOptions, InspectServer } from '../api/inspect-options.ts';
 import { ContextRegistry } from '../api/registry.ts';
 import type { AnyFunction, Runtime } from '../api/runtime.ts';
 import { runAs } from '../api/self.ts';
@@ -21,6 +22,7 @@ import { CONTROL, type ContextId, HEADER, jsonOf, type Message, srcOf } from '..
 import { API, DIAL, EXEC, EXTRA } from '../generated/bundles.ts';
 import * as dialing from '../services/dial.ts';
 import * as exec from '../services/exec.ts';
+import type { Debuggers } from './debuggers.ts';
 import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
@@ -60,6 +62,7 @@ export class MasterRuntime implements Runtime {
   readonly #limiters: WeakMap<Context, LogLimiter> = new WeakMap();
   /** What contexts were sent to have children; methods may share a bundle. */
   readonly #bundlesSent: WeakMap<Context, Set<Buffer>> = new WeakMap();
+  #debuggers: Promise<Debuggers> | undefined;
   #lastId: ContextId = 0;
   #isClosed = false;
 
@@ -145,14 +148,18 @@ export class MasterRuntime implements Runtime {
 
   sendMethod(dst: ContextId, method: string): void {
     const context = this.registry.get(dst);
-    if (!context || context === this.self) return;
+    if (context && context !== this.self) this.#sendBundles(context, ['parent', method]);
+  }
+
+  /** Sends bundles for the hop of a context, if they have not been sent. */
+  #sendBundles(context: Context, names: readonly string[]): void {
     let sent = this.#bundlesSent.get(context);
     if (!sent) this.#bundlesSent.set(context, (sent = new Set()));
-    for (const name of ['parent', method]) {
+    for (const name of names) {
       const bundle = BUNDLES.get(name);
       if (!bundle || sent.has(bundle)) continue;
       sent.add(bundle);
-      this.endpoint.send(dst, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL);
+      this.endpoint.send(context.id, BUNDLE, 0, Buffer.concat([Buffer.alloc(HEADER), bundle]), CONTROL);
     }
   }
 
@@ -166,6 +173,18 @@ export class MasterRuntime implements Runtime {
   mapStack(stack: string): string {
     // What is left of ours are frames of the library, which help nobody.
     return this.graph.mapStack(stack).replace(/\n[ \t]+at [^\n]*\bmitos:[^\s()]*:\d+:\d+\)?(?=\n|$)/g, '');
+  }
+
+  async inspect(context: Context, options: InspectOptions): Promise<InspectServer> {
+    this.#debuggers ??= import('./debuggers.ts').then(
+      ({ Debuggers }) =>
+        new Debuggers({
+          endpoint: this.endpoint,
+          prepare: (debuggee) => this.#sendBundles(debuggee, ['inspect']),
+          sourceMap: (id) => this.graph.sourceMap(id),
+        }),
+    );
+    return (await this.#debuggers).inspect(context, options);
   }
 
   /** Counters of the links of the master. */
@@ -225,6 +244,7 @@ export class MasterRuntime implements Runtime {
   async close(graceMs: number): Promise<void> {
     const children = this.registry.all().filter((context) => context.via === this.self);
     const reason = mitosError('ERR_MITOS_SHUTDOWN', 'The router was closed');
+    await (await this.#debuggers)?.close();
     await Promise.all(children.map((context) => context.end(graceMs)));
     this.#isClosed = true;
     await this.#runtimes.close();

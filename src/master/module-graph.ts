@@ -17,7 +17,7 @@ import { isBuiltin, loadedCommonModules, type RequestKind, realPath, resolveFrom
 import { ascii, key, Namespaces } from './rewrite.ts';
 import { Slices } from './slices.ts';
 import { readSource, Source } from './source.ts';
-import { mapStackText } from './stack-map.ts';
+import { mapStackText, sourceMapOf } from './stack-map.ts';
 import { HELPERS, HELPERS_SPECIFIER } from './strip.ts';
 
 /** The rare parts of the core, as a module. */
@@ -144,6 +144,12 @@ export class ModuleGraph {
       const item = this.#items[id];
       return item?.def ? item : undefined;
     });
+  }
+
+  /** The source map of a module that was shipped, for debuggers. */
+  sourceMap(id: number): string | undefined {
+    const item = this.#items[id];
+    return item?.def && sourceMapOf(item);
   }
 
   #answer(from: number, specifier: string, kind: 'import' | 'require' | 'resolve'): ModuleAnswer {

@@ -88,6 +88,7 @@ export class Source {
   readonly #toText: Stripped['toText'];
   #tree: { program: Syntax; scopes: Scopes } | undefined;
   #lines: Lines | undefined;
+  #textLines: Lines | undefined;
   #map: { trace: TraceMap; base: string } | undefined | null;
 
   constructor(path: string, text: string, isEntry: (code: string, source: Source) => boolean) {
@@ -134,7 +135,8 @@ export class Source {
 
   /** The place in the user's own file that an offset in `code` stands for: through types stripped here, and the file's own source map. */
   placeOf(offset: number): Place {
-    const { line, column } = new Lines(this.text).position(this.#toText(offset));
+    this.#textLines ??= new Lines(this.text);
+    const { line, column } = this.#textLines.position(this.#toText(offset));
     const map = this.#sourceMap();
     const found = map && originalPositionFor(map.trace, { line: line + 1, column });
     if (!found?.source) return { file: this.path, line: line + 1, column: column + 1 };

@@ -1,4 +1,5 @@
 /** Stack traces of children, in the user's own files, lines and columns. */
+import { debugMap } from './debug-map.ts';
 import { type Item, wrapperLength } from './module-item.ts';
 import { Lines } from './patch.ts';
 import type { Place, Source } from './source.ts';
@@ -27,6 +28,17 @@ export function mapStackText(stack: string, itemOf: (id: number) => Item | undef
         return all;
       }
     });
+}
+
+/** A source map of shipped code for debuggers, as JSON; undefined for what is no file of the user's. */
+export function sourceMapOf(item: Item): string | undefined {
+  const { source, def } = item;
+  if (!source || !def) return undefined;
+  return debugMap({
+    code: def.code,
+    prefix: wrapperLength(def),
+    placeOf: (line, column) => placeIn(source, originalOffset(item, line, column)),
+  });
 }
 
 function placeIn(source: Source, offset: number): Place {

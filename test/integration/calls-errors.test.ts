@@ -1,6 +1,7 @@
 /** What a failed call tells. */
 import assert from 'node:assert/strict';
-import { type CallError, MitosError } from 'mitos';
+import { readFileSync } from 'node:fs';
+import { type CallError, MitosError, self } from 'mitos';
 import { inEveryMode, rejection, withRouter } from './modes-table.js';
 
 class QuotaError extends Error {
@@ -123,4 +124,46 @@ withRouter('errors thrown in a context of a library keep their code and own data
   );
   const cause = error.cause as NodeJS.ErrnoException;
   assert.deepEqual([cause.code, cause.syscall, cause.path, typeof cause.errno], ['ENOENT', 'open', '/nonexistent/file', 'number']);
+});
+
+async function failAtTheEnd(hops: number): Promise<unknown> {
+  if (hops === 0) throw new Error('at the end'); // the place
+  const { router } = self();
+  return router.local({ threadless: true, name: `further-${hops}` }).call(failAtTheEnd, hops - 1);
+}
+
+withRouter('a stack shows line and column of the TypeScript file through every hop, and the call of each hop', async ({ router }) => {
+  const source = readFileSync(new URL('../../../test/integration/calls-errors.test.ts', import.meta.url), 'utf8').split('\n');
+  const line = source.findIndex((text) => text.endsWith('// the place')) + 1;
+  const column = (source[line - 1] as string).indexOf('new Error') + 1;
+  const { stack = '', message } = await rejection(router.local({ name: 'near' }).call(failAtTheEnd, 2));
+  assert.equal(message, 'at the end');
+  const places = [...stack.matchAll(/failAtTheEnd .*?calls-errors\.test\.ts:(\d+):(\d+)/g)].map(([, atLine, atColumn]) => [
+    Number(atLine),
+    Number(atColumn),
+  ]);
+  assert.deepEqual(places.at(-1), [line, column]);
+  assert.match(stack, /--- in "near" ---[^]*--- in "further-2" ---[^]*--- in "further-1" ---/);
+  assert.equal(places.length, 3);
+});
+
+withRouter('in a child, too, calls and further hops need not wait until a context is up', async ({ router }) => {
+  const context = await router.local();
+  const name = await context.call(() => {
+    const { router: inside } = self();
+    return inside
+      .local({ threadless: true })
+      .local({ threadless: true, name: 'last' })
+      .call(() => self().context.name);
+  });
+  assert.equal(name, 'last');
+  const failed = await rejection(
+    context.call(() =>
+      self()
+        .router.local({ node: '/nowhere' })
+        .local()
+        .call(() => 1),
+    ),
+  );
+  assert.match(failed.message, /nowhere/);
 });

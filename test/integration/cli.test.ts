@@ -8,7 +8,7 @@ import { testWithOracle } from '#src/testing/index.js';
 import { ROOT, run, runNode } from './run-program.js';
 
 const MAIN = 'dist/cli/main.js';
-const COMMANDS = ['demo', 'doctor', 'ping'];
+const COMMANDS = ['demo', 'doctor', 'ping', 'runtime'];
 
 testWithOracle('mitos --help lists the commands there are, and nothing else', async ({ signal }) => {
   for (const args of [['--help'], ['-h']]) {
@@ -34,7 +34,7 @@ testWithOracle('each command has a help of its own, which names every option it 
       assert.deepEqual([code, stderr], [0, '']);
       assert.match(stdout, new RegExp(`^Usage: mitos ${command}`));
       assert.ok(stdout.split('\n').every((line) => line.length < 80));
-      for (const option of command === 'demo' ? [] : ['ask-password', 'ask-sudo', 'password-file', 'timeout', 'json'])
+      for (const option of ['demo', 'runtime'].includes(command) ? [] : ['ask-password', 'ask-sudo', 'password-file', 'timeout', 'json'])
         assert.ok(stdout.includes(`--${option}`), option);
     }
   }
@@ -60,6 +60,13 @@ testWithOracle('mitos ends with code 2 and one clear line when the command line 
     [['doctor', 'local', 'worker'], /doctor takes one target, not 2/],
     [['doctor'], /doctor takes one target, not 0/],
     [['constructor'], /there is no command "constructor"/],
+    [['runtime'], /runtime needs one of fetch, list and prune;/],
+    [['runtime', 'get'], /runtime needs one of fetch, list and prune, not "get"/],
+    [['runtime', 'fetch', 'latest'], /a version is written as 20 or 20\.20\.2, not "latest"/],
+    [['runtime', 'fetch', '20', '22'], /runtime fetch takes no argument "22"/],
+    [['runtime', 'list', '--all'], /--all is no option of runtime list/],
+    [['runtime', 'prune', '--keep', 'one'], /--keep must be a whole number, not "one"/],
+    [['runtime', 'prune', '--keep', '1', '--all'], /--all and --keep exclude each other/],
     [['demo', 'twice'], /demo takes no arguments, not "twice"/],
     [['--fast'], /unknown option '--fast'/],
     [['--help=3'], /--help/],
@@ -69,7 +76,7 @@ testWithOracle('mitos ends with code 2 and one clear line when the command line 
     assert.equal(code, 2, args.join(' '));
     assert.equal(stdout, '');
     assert.match(stderr, told);
-    assert.match(stderr, /^Cannot run mitos: [^\n]*; see mitos (?:demo |doctor |ping )?--help\n$/);
+    assert.match(stderr, /^Cannot run mitos: [^\n]*; see mitos (?:demo |doctor |ping |runtime )?--help\n$/);
   }
 });
 

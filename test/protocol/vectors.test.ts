@@ -85,6 +85,7 @@ test('The numbers of the protocol are what they are', () => {
       TREE: 72,
       GET_BUNDLE: 73,
       DROP_CHAIN: 74,
+      INSPECTED: 78,
       FIRST_REPLY: 0x10000,
       FIRST_CHANNEL: 0x80000000,
     },

@@ -171,7 +171,8 @@ export interface Bench {
 
 /** Runs `work` with a bench, and takes that away afterwards. */
 export async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
-  const root = await mkdtemp(join(tmpdir(), 'mitos-runtimes-'));
+  // Other test files look for what mitos leaves: its name is another.
+  const root = await mkdtemp(join(tmpdir(), 'bench-runtimes-'));
   const [cache, runtimes] = [join(root, 'cache'), join(root, 'builds')];
   await mkdir(runtimes);
   const before = { ...process.env };

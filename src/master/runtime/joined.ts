@@ -14,7 +14,10 @@ interface Running<T, P> {
 
 /** Does work by its name. It is ended when nobody wants it any more. */
 export class JoinedWork<T, P> {
+  /** What can be joined. */
   readonly #running = new Map<string, Running<T, P>>();
+  /** What has not ended yet, also when nobody wants it any more. */
+  readonly #unended = new Set<Running<T, P>>();
 
   /** Joins the work that runs under that name, or starts it. Rejects with the reason of its own signal when that aborts. */
   async run(name: string, wish: Wish<P>, start: (signal: AbortSignal, tell: (progress: P) => void) => Promise<T>): Promise<T> {
@@ -40,7 +43,7 @@ export class JoinedWork<T, P> {
 
   /** Ends all of it; resolves when it has ended. */
   async abort(reason: unknown): Promise<void> {
-    const all = [...this.#running.values()];
+    const all = [...this.#unended];
     for (const { controller } of all) controller.abort(reason);
     await Promise.allSettled(all.map(({ result }) => result));
   }
@@ -51,9 +54,11 @@ export class JoinedWork<T, P> {
     const result = start(controller.signal, (progress) => {
       for (const wish of wishes) wish.onProgress?.(progress);
     });
-    result.catch(() => undefined);
     const running = { result, controller, wishes };
+    const end = (): void => void this.#unended.delete(running);
+    result.then(end, end);
     this.#running.set(name, running);
+    this.#unended.add(running);
     return running;
   }
 }
