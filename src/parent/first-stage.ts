@@ -47,20 +47,19 @@ export function firstStage(options: FirstStageOptions): string[] {
   const search = options.search || { mode: 'auto' };
   const find = node ? '' : findNode(search);
   const reader = readerFor(preambleBytes);
-  return ['sh', '-c', `j=$1;shift;${find}${lastStep(options)}`, marker, search.known ? OWN_PATH + reader : reader, ...(node || [])];
+  return ['sh', '-c', `j=$1;shift;${find}${lastStep(options)}`, marker, search.known ? reader.replace(/,/, OWN_PATH) : reader, ...(node || [])];
 }
 
 /** Sets the arguments to what was found; where that is nothing, says so, and goes no further. */
 function findNode({ mode, known }: RuntimeSearch): string {
   const look =
     `for n in ${NODE_PLACES};do n=$n/bin/node;[ -x $n ]&&set $n $@;done;command -v node&&set node $@;`;
-  const lookAlso = mode === 'push' || (known && known.isSure) ? '' : known ? `[ "$1" ]||{ ${look}};` : look;
-  const where = (known ? tryKnown(known) : '') + lookAlso;
   const orElse =
     mode === 'never'
       ? 'echo $0 none `uname -sm`;exit;'
       : 'echo $0 none;while read l;do case $l in $0*)eval "${l#$0}";esac;done;exit;';
-  return `${where}[ "$1" ]||{ ${orElse}};`;
+  if (mode === 'push' || (known && known.isSure)) return `${known ? tryKnown(known) : 'false'}||{ ${orElse}};`;
+  return `${known ? `${tryKnown(known)}||{ shift $#;${look}};` : look}[ "$1" ]||{ ${orElse}};`;
 }
 
 /**
@@ -69,8 +68,8 @@ function findNode({ mode, known }: RuntimeSearch): string {
  */
 function tryKnown({ pid, startedAt }: KnownRuntime): string {
   return (
-    `{ command exec 8</proc/${pid}/exe;} 2>/dev/null&&read s</proc/${pid}/stat&&set \${s##*)}&&` +
-    `[ "\${20}" = ${startedAt} ]&&set /proc/self/fd/8||shift $#;`
+    `{ command exec 8</proc/${pid}/exe;} 2>/dev/null&&read s</proc/${pid}/stat&&set \${s##*\\)}&&` +
+    `[ "\${20}" = ${startedAt} ]&&set /proc/self/fd/8`
   );
 }
 
@@ -85,8 +84,8 @@ export function lastStep({ node, stdoutFd, watchFd }: Pick<FirstStageOptions, 'n
   );
 }
 
-/** A Node that has no file: what it starts by its path is itself. */
-export const OWN_PATH: string = 'process.execPath=process.argv[0]="/proc/"+process.pid+"/exe";';
+/** A Node that has no file: what it starts by its path is itself. `p` is its process. */
+export const OWN_PATH: string = ';p.execPath=p.argv[0]="/proc/"+p.pid+"/exe";';
 
 /** The JavaScript that Node is started with; `module` and the modules of Node are global there, and what it sets is too. Its arguments are the Nodes that were found: one that is too old hands over to the next. */
 function readerFor(preambleBytes: number): string {

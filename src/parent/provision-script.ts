@@ -191,9 +191,9 @@ function takeCommand({ way, tools, offer, tail }: TakePlan): string {
     'exec 8</proc/self/fd/7 7>&-',
     `h=$(${pick(HASHERS, tools)} <&8);case $h in *${offer.hash}*);;*)say bad hash $h;exit;;esac`,
     'v=$(/proc/self/fd/8 --version 2>&1 </dev/null);r=$?;case $v in v[0-9]*);;*)say bad run $r $v;exit;;esac',
-    'read -r s </proc/self/stat;set -- ${s##*)};say up $$ ${20}',
+    'read -r s </proc/self/stat;set -- ${s##*\\)};say up $$ ${20}',
     'set -- /proc/self/fd/8',
-    `j='${OWN_PATH}'$j`,
+    `j='p=process${OWN_PATH}'$j`,
     `${tail};exit`,
   ].join(';');
 }
