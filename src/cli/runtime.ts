@@ -47,7 +47,8 @@ export function readRuntimeCommand({ positionals, values }: Given): RuntimeComma
     throw wrong(`a version is written as 20 or 20.20.2, not ${JSON.stringify(rest[0])}`);
   if (values['all'] !== undefined && values['keep'] !== undefined) throw wrong('--all and --keep exclude each other');
   const keep = Number(values['all'] ? 0 : (values['keep'] ?? 1));
-  if (!(Number.isInteger(keep) && keep >= 0) || values['keep'] === '') throw wrong(`--keep must be a whole number, not ${JSON.stringify(values['keep'])}`);
+  if (!(Number.isInteger(keep) && keep >= 0) || values['keep'] === '')
+    throw wrong(`--keep must be a whole number, not ${JSON.stringify(values['keep'])}`);
   const texts = { version, arch: values['arch'], platform: values['platform'], runtimes: values['runtimes'] };
   const given = Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined));
   return { ...given, action: action as RuntimeCommand['action'], keep, isJson: values['json'] === true };
@@ -110,7 +111,8 @@ export function shower(output: Output): (progress: RuntimeProgress) => void {
     if (!output.isLive) {
       if (isNew) output.line(words[phase]);
     } else {
-      const amount = total > 0 ? `${bar(done / total, 24)} ${formatBytes(done)} of ${formatBytes(total)}` : done > 0 ? formatBytes(done) : '';
+      const amount =
+        total > 0 ? `${bar(done / total, 24)} ${formatBytes(done)} of ${formatBytes(total)}` : done > 0 ? formatBytes(done) : '';
       const pieces = [words[phase].padEnd(12), amount];
       if (isNew) line = output.line(...pieces);
       else output.replace(line, ...pieces);
@@ -127,7 +129,10 @@ function list(runtimes: readonly StoredRuntime[], isJson: boolean, output: Outpu
   if (runtimes.length === 0) output.line('There are no runtimes in the cache; mitos runtime fetch gets one');
   for (const { version, platform, arch, isMusl, source, size, packings, lastUsed, path } of runtimes) {
     const packed = Object.entries(packings).map(([packing, bytes]) => `${packing} ${formatBytes(bytes)}`);
-    output.line(['bold', `Node ${version}`], ` for ${platform}-${arch}${isMusl ? ' (musl)' : ''}: ${formatBytes(size)}, packed ${packed.join(', ')}`);
+    output.line(
+      ['bold', `Node ${version}`],
+      ` for ${platform}-${arch}${isMusl ? ' (musl)' : ''}: ${formatBytes(size)}, packed ${packed.join(', ')}`,
+    );
     output.line(['dim', `     from ${source}, used ${lastUsed.toISOString().slice(0, 16).replace('T', ' ')}`]);
     output.line(['dim', `     in ${path}`]);
   }

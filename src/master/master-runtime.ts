@@ -27,7 +27,7 @@ import { isLoud, type Logger, printRecord } from './logger.ts';
 import { BUNDLES, createHop, createThreadedHop, type MasterHop } from './master-hop.ts';
 import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
 import { Responder } from './responder.ts';
-import { type RuntimeSource, RuntimeService } from './runtime/serve.ts';
+import { RuntimeService, type RuntimeSource } from './runtime/serve.ts';
 import { RuntimeStore } from './runtime/store.ts';
 import { startTrace, type Trace, type TraceSink } from './trace.ts';
 

@@ -3,8 +3,9 @@
  * come, so that the nearest hop that has a piece sends it, also while the rest is still on its way. Nothing comes that was not asked
  * for; who asks has a window of pieces under way, so that other traffic goes on.
  */
-import type { Hop } from '../core/hop.ts';
+
 import { BLOB, GET_RUNTIME } from '../core/handles.ts';
+import type { Hop } from '../core/hop.ts';
 import type { Ingress } from '../core/router.ts';
 import type { Stream } from '../core/stream.ts';
 import { BULK, DEAD, dataOf, jsonFrame, jsonOf, MASTER, makeFrame, NORMAL } from '../core/wire.ts';

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'child_process';
 import type { Socket } from 'net';
 import type { Readable } from 'stream';
+import type { RuntimeSearch } from '../core/connect-order.ts';
 import { mitosError } from '../core/errors.ts';
 import { SocketTransport } from '../core/fd-transport.ts';
 import type { LogSource } from '../core/log.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import type { RuntimeSearch } from '../core/connect-order.ts';
 import { firstStage, lastStep } from './first-stage.ts';
 import { shellWord, shellWords } from './quote.ts';
 import { type Conversation, createStageLink, newMarker } from './stage-link.ts';

@@ -176,7 +176,17 @@ export class Connector implements ParentLayer {
     };
     let onGone = (): void => {};
     const gone = new Promise<void>((resolve) => (onGone = resolve));
-    const child: Child = { order, stream, link, progress, pending: { frame, timer: undefined }, reason: undefined, lost: undefined, gone, onGone };
+    const child: Child = {
+      order,
+      stream,
+      link,
+      progress,
+      pending: { frame, timer: undefined },
+      reason: undefined,
+      lost: undefined,
+      gone,
+      onGone,
+    };
     this.#children.set(order.id, child);
     this.#startTimer(child);
     this.#watch(child, config);

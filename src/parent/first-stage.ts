@@ -47,17 +47,21 @@ export function firstStage(options: FirstStageOptions): string[] {
   const search = options.search || { mode: 'auto' };
   const find = node ? '' : findNode(search);
   const reader = readerFor(preambleBytes);
-  return ['sh', '-c', `j=$1;shift;${find}${lastStep(options)}`, marker, search.known ? reader.replace(/,/, OWN_PATH) : reader, ...(node || [])];
+  return [
+    'sh',
+    '-c',
+    `j=$1;shift;${find}${lastStep(options)}`,
+    marker,
+    search.known ? reader.replace(/,/, OWN_PATH) : reader,
+    ...(node || []),
+  ];
 }
 
 /** Sets the arguments to what was found; where that is nothing, says so, and goes no further. */
 function findNode({ mode, known }: RuntimeSearch): string {
-  const look =
-    `for n in ${NODE_PLACES};do n=$n/bin/node;[ -x $n ]&&set $n $@;done;command -v node&&set node $@;`;
+  const look = `for n in ${NODE_PLACES};do n=$n/bin/node;[ -x $n ]&&set $n $@;done;command -v node&&set node $@;`;
   const orElse =
-    mode === 'never'
-      ? 'echo $0 none `uname -sm`;exit;'
-      : 'echo $0 none;while read l;do case $l in $0*)eval "${l#$0}";esac;done;exit;';
+    mode === 'never' ? 'echo $0 none `uname -sm`;exit;' : 'echo $0 none;while read l;do case $l in $0*)eval "${l#$0}";esac;done;exit;';
   if (mode === 'push' || (known && known.isSure)) return `${known ? tryKnown(known) : 'false'}||{ ${orElse}};`;
   return `${known ? `${tryKnown(known)}||{ shift $#;${look}};` : look}[ "$1" ]||{ ${orElse}};`;
 }

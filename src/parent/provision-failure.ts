@@ -20,8 +20,14 @@ export function noWay(target: Target): Failure | undefined {
   if (missing.length) return failed(target, `it has no ${missing.join(' and no ')}`, OWN);
   if (way) return undefined;
   const hint = 'Python or Perl, or a folder of its own where programs may run, would do';
-  const isFull = tried.some((text) => /only \d+ KB are free|No space left/.test(text)) && tried.every((text) => !/noexec|denied/i.test(text));
-  return failed(target, `no way to run one without leaving it behind: ${tried.join('; ')}`, hint, isFull ? 'ERR_MITOS_RESOURCE' : undefined);
+  const isFull =
+    tried.some((text) => /only \d+ KB are free|No space left/.test(text)) && tried.every((text) => !/noexec|denied/i.test(text));
+  return failed(
+    target,
+    `no way to run one without leaving it behind: ${tried.join('; ')}`,
+    hint,
+    isFull ? 'ERR_MITOS_RESOURCE' : undefined,
+  );
 }
 
 /** That there is no Node, where one could be pushed. */

@@ -183,7 +183,11 @@ class Push {
   #onPiece(index: number, piece: Buffer | undefined, reason: { code: string; message: string } | undefined): void {
     if (this.#hasEnded) return;
     const length = Math.min(PIECE, (this.#offer as RuntimeOffer).packedSize - index * PIECE);
-    const problem = !piece ? String(reason && reason.message) : piece.length !== length ? `piece ${index} has ${piece.length} bytes, not ${length}` : '';
+    const problem = !piece
+      ? String(reason && reason.message)
+      : piece.length !== length
+        ? `piece ${index} has ${piece.length} bytes, not ${length}`
+        : '';
     if (!piece || problem) return this.#fail({ code: 'ERR_MITOS_RUNTIME_PUSH', message: `the Node to push cannot be read (${problem})` });
     this.#pieces.set(index, piece);
     this.#pump();

@@ -56,7 +56,15 @@ console.log(seen.size);
 
 /** Starts the attack, and waits until it runs. It ends when there is a file `stop`. */
 async function attack(by: LabUser, evil: string, stop: string): Promise<ChildProcess> {
-  const become = [`--reuid=${by.uid}`, `--regid=${by.gid}`, '--clear-groups', lab.node, '-e', ATTACK, JSON.stringify([FOLDERS, evil, stop])];
+  const become = [
+    `--reuid=${by.uid}`,
+    `--regid=${by.gid}`,
+    '--clear-groups',
+    lab.node,
+    '-e',
+    ATTACK,
+    JSON.stringify([FOLDERS, evil, stop]),
+  ];
   const child = spawn('setpriv', become, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/' });
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   return child;

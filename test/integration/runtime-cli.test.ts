@@ -61,18 +61,18 @@ testWithOracle('mitos runtime fetch is ended by Ctrl-C with nothing left behind'
   }),
 );
 
-testWithOracle(
-  'mitos runtime fetch says so when there is no space, and leaves nothing behind',
-  needs('namespaces'),
-  ({ signal }) =>
-    withBench(async ({ seed, cache, runtimes }) => {
-      await seed(`node-v20.19.5-linux-${ELSEWHERE}`, executable({ salt: randomBytes(500_000).toString('hex') }));
-      await mkdir(cache, { mode: 0o700 });
-      const fetch = '"$1" "$2" runtime fetch 20 --arch "$3" --runtimes "$4"; code=$?; ls "$0/runtimes" >&2; exit $code';
-      const script = `mount -t tmpfs -o size=600k,mode=700 tmpfs "$0" && { ${fetch}; }`;
-      const argv = ['unshare', '--mount', 'sh', '-c', script, cache, process.execPath, ROOT + MAIN, ELSEWHERE, runtimes];
-      const { code, stderr } = await run(argv, { signal });
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, /FAIL ERR_MITOS_RESOURCE: .*no space is left in .*\n {2}-> run mitos runtime prune, or let MITOS_CACHE_DIR name [^\n]*\n$/);
-    }),
+testWithOracle('mitos runtime fetch says so when there is no space, and leaves nothing behind', needs('namespaces'), ({ signal }) =>
+  withBench(async ({ seed, cache, runtimes }) => {
+    await seed(`node-v20.19.5-linux-${ELSEWHERE}`, executable({ salt: randomBytes(500_000).toString('hex') }));
+    await mkdir(cache, { mode: 0o700 });
+    const fetch = '"$1" "$2" runtime fetch 20 --arch "$3" --runtimes "$4"; code=$?; ls "$0/runtimes" >&2; exit $code';
+    const script = `mount -t tmpfs -o size=600k,mode=700 tmpfs "$0" && { ${fetch}; }`;
+    const argv = ['unshare', '--mount', 'sh', '-c', script, cache, process.execPath, ROOT + MAIN, ELSEWHERE, runtimes];
+    const { code, stderr } = await run(argv, { signal });
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /FAIL ERR_MITOS_RESOURCE: .*no space is left in .*\n {2}-> run mitos runtime prune, or let MITOS_CACHE_DIR name [^\n]*\n$/,
+    );
+  }),
 );

@@ -5,13 +5,27 @@ import { join } from 'node:path';
 import type { RuntimeProgress, RuntimeQuery } from '#src/core/runtime-order.js';
 import { RuntimeStore } from '#src/master/runtime/store.js';
 import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
-import { type Bench, ELSEWHERE, executable, FakeRegistry, HERE, integrityOf, packageOf, type Published, withBench } from '../support/runtimes.ts';
+import {
+  type Bench,
+  ELSEWHERE,
+  executable,
+  FakeRegistry,
+  HERE,
+  integrityOf,
+  type Published,
+  packageOf,
+  withBench,
+} from '../support/runtimes.ts';
 
 const QUERY: RuntimeQuery = { platform: 'linux', arch: ELSEWHERE, libc: 'glibc', glibc: '2.36', packing: 'gzip' };
 const NAME = `node-linux-${ELSEWHERE}`;
 const { skip } = requirement('npm', () => findCommand('npm') !== undefined);
 
-function npmTest(name: string, published: Published, work: (bench: Bench, store: RuntimeStore, registry: FakeRegistry) => Promise<void>): void {
+function npmTest(
+  name: string,
+  published: Published,
+  work: (bench: Bench, store: RuntimeStore, registry: FakeRegistry) => Promise<void>,
+): void {
   testWithOracle(name, { skip }, () =>
     withBench(async (bench) => {
       const registry = await new FakeRegistry(published).open();
@@ -91,15 +105,18 @@ npmTest(
 );
 
 npmTest('RuntimeStore tells all that it tried when the registry has none', { packages: {} }, async (bench, store) => {
-  await assert.rejects(store.offer({ ...QUERY, arch: HERE, glibc: '2.17' }), (error: Error & { code?: string; tried?: string[]; hint?: string }) => {
-    assert.equal(error.code, 'ERR_MITOS_RUNTIME_PUSH');
-    assert.deepEqual(
-      error.tried?.map((text) => /node-linux-\w+@\S+: E404/.test(text)),
-      [true],
-    );
-    assert.match(error.hint ?? '', /mitos runtime fetch.*option runtimes/);
-    return true;
-  });
+  await assert.rejects(
+    store.offer({ ...QUERY, arch: HERE, glibc: '2.17' }),
+    (error: Error & { code?: string; tried?: string[]; hint?: string }) => {
+      assert.equal(error.code, 'ERR_MITOS_RUNTIME_PUSH');
+      assert.deepEqual(
+        error.tried?.map((text) => /node-linux-\w+@\S+: E404/.test(text)),
+        [true],
+      );
+      assert.match(error.hint ?? '', /mitos runtime fetch.*option runtimes/);
+      return true;
+    },
+  );
   assert.deepEqual(await kept(bench), []);
 });
 
@@ -137,4 +154,3 @@ testWithOracle('RuntimeStore says so when no registry can be asked, and takes se
     await store.close();
   }),
 );
-

@@ -50,7 +50,7 @@ function surroundings(writable: readonly string[]): { nodes: string[]; mounts: s
 async function runsItself(): Promise<string[]> {
   const { execFileSync, fork } = process.getBuiltinModule('child_process');
   const forked = fork('-', [], { execArgv: ['-e', 'process.send(process.version)'] });
-  const fromFork = await new Promise<string>((resolve) => forked.on('message', (message) => resolve(String(message))));
+  const fromFork = await new Promise<string>((resolve) => forked.on('message', (message) => resolve(message as string)));
   return [fromFork, execFileSync(process.execPath, ['-p', 'process.version'], { encoding: 'utf8' }).trim()];
 }
 
@@ -59,7 +59,10 @@ function filesOf({ uid }: LabUser): string[] {
   // Files of others come and go meanwhile, which find minds.
   const { stdout } = spawnSync('find', [...WRITABLE, lab.directory, '-xdev', '-uid', String(uid)], { encoding: 'utf8' });
   // What other labs have of a user with the same id is not meant.
-  const own = stdout.trim().split('\n').filter((path) => path.startsWith(lab.directory) || !path.includes('/mtlab-'));
+  const own = stdout
+    .trim()
+    .split('\n')
+    .filter((path) => path.startsWith(lab.directory) || !path.includes('/mtlab-'));
   return [...new Set(own)].sort();
 }
 

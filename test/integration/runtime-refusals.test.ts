@@ -15,7 +15,12 @@ const here = needs('namespaces', 'shells');
 /** Connects to a target of this machine that has what `programs` says, and gives the error. */
 async function errorOf(
   code: ErrorCode,
-  { programs = {}, argv = [], source = sourceOf(scriptRuntime()), connectTimeoutMs = 20_000 }: {
+  {
+    programs = {},
+    argv = [],
+    source = sourceOf(scriptRuntime()),
+    connectTimeoutMs = 20_000,
+  }: {
     programs?: Readonly<Record<string, string>>;
     argv?: readonly string[];
     source?: RuntimeSource;
@@ -23,7 +28,8 @@ async function errorOf(
   } = {},
 ): Promise<MitosError & Record<string, unknown>> {
   const bin = mkdtempSync(join(lab.directory, 'bin-'));
-  for (const name of USUAL) if (!(name in programs)) writeFileSync(join(bin, name), `#!/bin/sh\nexec ${findCommand(name) ?? '/nowhere'} "$@"\n`, { mode: 0o755 });
+  for (const name of USUAL)
+    if (!(name in programs)) writeFileSync(join(bin, name), `#!/bin/sh\nexec ${findCommand(name) ?? '/nowhere'} "$@"\n`, { mode: 0o755 });
   for (const [name, text] of Object.entries(programs)) if (text) writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   mkdirSync(join(bin, 'home'));
   const { router } = quietRouter({ runtimes: source });
@@ -36,7 +42,27 @@ async function errorOf(
 }
 
 const ARCH = process.arch === 'arm' ? 'armv7l' : process.arch;
-const USUAL = ['sh', 'uname', 'getconf', 'ldd', 'head', 'cat', 'gzip', 'sha256sum', 'python3', 'id', 'ls', 'mkdir', 'chmod', 'rm', 'rmdir', 'df', 'tail', 'setpriv', 'prlimit'];
+const USUAL = [
+  'sh',
+  'uname',
+  'getconf',
+  'ldd',
+  'head',
+  'cat',
+  'gzip',
+  'sha256sum',
+  'python3',
+  'id',
+  'ls',
+  'mkdir',
+  'chmod',
+  'rm',
+  'rmdir',
+  'df',
+  'tail',
+  'setpriv',
+  'prlimit',
+];
 
 for (const [way, programs] of [
   ['Python', {}],
@@ -53,7 +79,11 @@ for (const [way, programs] of [
 for (const [what, programs, message] of [
   ['another system', { uname: 'case $1 in -s)echo FreeBSD;;*)echo amd64;;esac' }, /it is FreeBSD amd64.*only Linux/],
   ['nothing that checks a hash', { sha256sum: '', python3: '' }, /no a program that checks it \(sha256sum, /],
-  ['no way that works', { python3: 'echo "no memory files here" >&2;exit 1', mkdir: 'echo "mkdir: no" >&2;exit 1' }, /memory by python3: no memory files here; memory by python: it is not there; .*a file in \/dev\/shm: mkdir: no/],
+  [
+    'no way that works',
+    { python3: 'echo "no memory files here" >&2;exit 1', mkdir: 'echo "mkdir: no" >&2;exit 1' },
+    /memory by python3: no memory files here; memory by python: it is not there; .*a file in \/dev\/shm: mkdir: no/,
+  ],
 ] as const) {
   testWithOracle(`A target with ${what} is told of, before anything is sent`, here, async () => {
     const source = sourceOf(scriptRuntime());
@@ -92,11 +122,41 @@ const flipped = (): CountingSource => {
 
 for (const [what, code, source, message] of [
   ['has another content', 'ERR_MITOS_RUNTIME_PUSH', flipped, /what came is not what was sent: its SHA-256 is [0-9a-f]{64}/],
-  ['cannot be unpacked', 'ERR_MITOS_RUNTIME_PUSH', () => sourceOf(big(), { packed: Buffer.alloc(9000, 7) }), /could not be unpacked there \(1 .*not in gzip format/],
-  ['cannot be read to its end', 'ERR_MITOS_RUNTIME_PUSH', () => sourceOf(big(), { packed: big(), offer: { packing: 'none' }, read: (piece, at) => (at > 1e6 ? Promise.reject(new Error('the disk is broken')) : piece) }), /cannot be read \(the disk is broken\)/],
-  ['is shorter than was said', 'ERR_MITOS_RUNTIME_PUSH', () => sourceOf(big(), { packed: big(), offer: { packing: 'none' }, read: (piece, at) => (at > 1e6 ? piece.subarray(1) : piece) }), /piece 17 has 61439 bytes, not 61440/],
-  ['does not run there', 'ERR_MITOS_RUNTIME_PUSH', () => sourceOf(Buffer.from('#!/bin/sh\necho "GLIBC_2.28 not found" >&2;exit 1\n')), /Node \S+ does not run there \(1 GLIBC_2\.28 not found\)/],
-  ['needs more memory than there is', 'ERR_MITOS_RESOURCE', () => sourceOf(big(), { offer: { size: 1e15 } }), /takes 1000000000 MB of memory, and \d+ MB are free/],
+  [
+    'cannot be unpacked',
+    'ERR_MITOS_RUNTIME_PUSH',
+    () => sourceOf(big(), { packed: Buffer.alloc(9000, 7) }),
+    /could not be unpacked there \(1 .*not in gzip format/,
+  ],
+  [
+    'cannot be read to its end',
+    'ERR_MITOS_RUNTIME_PUSH',
+    () =>
+      sourceOf(big(), {
+        packed: big(),
+        offer: { packing: 'none' },
+        read: (piece, at) => (at > 1e6 ? Promise.reject(new Error('the disk is broken')) : piece),
+      }),
+    /cannot be read \(the disk is broken\)/,
+  ],
+  [
+    'is shorter than was said',
+    'ERR_MITOS_RUNTIME_PUSH',
+    () => sourceOf(big(), { packed: big(), offer: { packing: 'none' }, read: (piece, at) => (at > 1e6 ? piece.subarray(1) : piece) }),
+    /piece 17 has 61439 bytes, not 61440/,
+  ],
+  [
+    'does not run there',
+    'ERR_MITOS_RUNTIME_PUSH',
+    () => sourceOf(Buffer.from('#!/bin/sh\necho "GLIBC_2.28 not found" >&2;exit 1\n')),
+    /Node \S+ does not run there \(1 GLIBC_2\.28 not found\)/,
+  ],
+  [
+    'needs more memory than there is',
+    'ERR_MITOS_RESOURCE',
+    () => sourceOf(big(), { offer: { size: 1e15 } }),
+    /takes 1000000000 MB of memory, and \d+ MB are free/,
+  ],
 ] as const) {
   testWithOracle(`A runtime that ${what} is not run, and the error says so`, here, async () => {
     const error = await errorOf(code, { source: source() });
@@ -105,26 +165,38 @@ for (const [what, code, source, message] of [
   });
 }
 
-for (const [way, programs] of [['memory', {}], ['a file', { python3: '' }]] as const) {
+for (const [way, programs] of [
+  ['memory', {}],
+  ['a file', { python3: '' }],
+] as const) {
   testWithOracle(`Where a runtime does not fit the error is ERR_MITOS_RESOURCE (${way})`, here, async () => {
     const error = await errorOf('ERR_MITOS_RESOURCE', { source: sourceOf(big()), programs, argv: ['prlimit', '--fsize=1000000'] });
     assert.match(error.message, /there is no room for it/);
   });
 }
 
-testWithOracle('Folders that are full or noexec, or that others could change, are passed over, and named when there is no other', here, async () => {
-  const root = makeBareRoot(lab.directory);
-  const argv = enter(root, { folders: { '/dev/shm': 'noexec', '/tmp': 'size=8m', '/var/tmp': 'noexec' } });
-  const { router } = quietRouter({ runtimes: sourceOf(scriptRuntime()) });
-  try {
-    const error = await rejectsWith(router.command({ argv }), 'ERR_MITOS_RUNTIME_PUSH');
-    for (const part of [/a file in \/dev\/shm: .*denied/, /a file in \/tmp: only 8192 KB are free/, /a file in \/root: .*[Rr]ead-only/, /memory by perl: it is not there/])
-      assert.match(error.message, part);
-    assert.ok((error['tried'] as string[]).length >= 6);
-  } finally {
-    await router.close();
-  }
-});
+testWithOracle(
+  'Folders that are full or noexec, or that others could change, are passed over, and named when there is no other',
+  here,
+  async () => {
+    const root = makeBareRoot(lab.directory);
+    const argv = enter(root, { folders: { '/dev/shm': 'noexec', '/tmp': 'size=8m', '/var/tmp': 'noexec' } });
+    const { router } = quietRouter({ runtimes: sourceOf(scriptRuntime()) });
+    try {
+      const error = await rejectsWith(router.command({ argv }), 'ERR_MITOS_RUNTIME_PUSH');
+      for (const part of [
+        /a file in \/dev\/shm: .*denied/,
+        /a file in \/tmp: only 8192 KB are free/,
+        /a file in \/root: .*[Rr]ead-only/,
+        /memory by perl: it is not there/,
+      ])
+        assert.match(error.message, part);
+      assert.ok((error['tried'] as string[]).length >= 6);
+    } finally {
+      await router.close();
+    }
+  },
+);
 
 testWithOracle('A push that moves takes longer than the time for the connection; one that stands still does not', here, async () => {
   const executable = big();
@@ -148,6 +220,9 @@ testWithOracle('A push that moves takes longer than the time for the connection;
 testWithOracle('A target that ends in the middle of a push is told of as such', here, async () => {
   const executable = big();
   const source = sourceOf(executable, { packed: executable, offer: { packing: 'none' } });
-  const error = await errorOf('ERR_MITOS_RUNTIME_PUSH', { source, programs: { head: 'kill -9 -$(ps -o pgid= -p $$ | tr -d " ")', ps: 'exec /bin/ps "$@"', tr: 'exec /usr/bin/tr "$@"' } });
+  const error = await errorOf('ERR_MITOS_RUNTIME_PUSH', {
+    source,
+    programs: { head: 'kill -9 -$(ps -o pgid= -p $$ | tr -d " ")', ps: 'exec /bin/ps "$@"', tr: 'exec /usr/bin/tr "$@"' },
+  });
   assert.match(error.message, /the process was ended by SIGKILL while one was being sent/);
 });

@@ -156,7 +156,11 @@ for (const [shell, argv] of [
       assert.deepEqual([heard.stdout, heard.status], [`${'m'.repeat(22)} none\n${'m'.repeat(22)} heard\n`, 5]);
       // A process that is not the one that was meant gives nothing.
       const startedAt = /.*\) (?:\S+ ){19}(\d+)/.exec(readFileSync('/proc/self/stat', 'latin1'))?.[1] as string;
-      for (const [pid, at, ok] of [[process.pid, startedAt, true], [process.pid, `${startedAt}1`, false], [4194305, startedAt, false]] as const) {
+      for (const [pid, at, ok] of [
+        [process.pid, startedAt, true],
+        [process.pid, `${startedAt}1`, false],
+        [4194305, startedAt, false],
+      ] as const) {
         const known = { pid, startedAt: at, isSure: true };
         const script = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0, search: { mode: 'auto', known } }).slice(1);
         const { stdout: said } = spawnSync(path, [...argv.slice(1), ...script], { input: '', ...bare });

@@ -17,7 +17,8 @@ export function makeBareRoot(directory: string, { without = [], scripts = {} }: 
   const root = mkdtempSync(join(directory, 'bare-'));
   chmodSync(root, 0o755);
   const busybox = findCommand('busybox') as string;
-  for (const folder of ['bin', 'sbin', 'dev/shm', 'proc', 'tmp', 'var/tmp', 'run', 'root', 'etc', 'home']) mkdirSync(join(root, folder), { recursive: true });
+  for (const folder of ['bin', 'sbin', 'dev/shm', 'proc', 'tmp', 'var/tmp', 'run', 'root', 'etc', 'home'])
+    mkdirSync(join(root, folder), { recursive: true });
   for (const folder of ['tmp', 'var/tmp', 'dev/shm']) chmodSync(join(root, folder), 0o1777);
   execFileSync('mknod', ['-m', '666', join(root, 'dev/null'), 'c', '1', '3']);
   execFileSync('mknod', ['-m', '666', join(root, 'dev/urandom'), 'c', '1', '9']);

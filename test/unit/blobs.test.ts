@@ -28,7 +28,12 @@ function hopOf(id: number): { hop: Hop; sent: Buffer[]; take: RouterExtension; p
     clearTimeout: (timer) => timers.delete(timer as never),
   } as Clock;
   const extensions = new Map<number, RouterExtension>();
-  const hop = { config: { id, ancestors: id ? [PARENT, 0] : [] }, clock, extensions, router: { route: (frame: Buffer) => sent.push(frame) } };
+  const hop = {
+    config: { id, ancestors: id ? [PARENT, 0] : [] },
+    clock,
+    extensions,
+    router: { route: (frame: Buffer) => sent.push(frame) },
+  };
   return {
     hop: hop as unknown as Hop,
     sent,
@@ -89,7 +94,15 @@ testWithOracle('A child can bring no pieces, ask for nothing but pieces of blobs
   const { stream, got } = childOf(9);
   blobs.get(HASH, 0, () => assert.fail('a piece from below was taken'));
   take(piece(0, 'foreign'), stream, false);
-  for (const [index, blob] of [[-1, HASH], [1.5, HASH], ['0', HASH], [0, '../../etc/passwd'], [0, HASH.slice(1)], [0, 7]]) take(question(index, blob), stream, false);
+  for (const [index, blob] of [
+    [-1, HASH],
+    [1.5, HASH],
+    ['0', HASH],
+    [0, '../../etc/passwd'],
+    [0, HASH.slice(1)],
+    [0, 7],
+  ])
+    take(question(index, blob), stream, false);
   take(makeFrame(NORMAL, OWN, 9, BLOB, 0, Buffer.from('no JSON')), stream, false);
   assert.equal(sent.length, 1);
   for (let index = 1; index < 300; index++) take(question(index), stream, false);
@@ -109,7 +122,10 @@ testWithOracle('A piece that nobody asked for is dropped, and a refusal goes to 
   const reason = { code: 'ERR_MITOS_RUNTIME_PUSH', message: 'gone' };
   take(jsonFrame(NORMAL | DEAD, OWN, PARENT, BLOB, 0, { blob: HASH, index: 1, reason }), undefined, true);
   assert.deepEqual(reasons, [undefined, reason]);
-  assert.deepEqual(got.map((frame) => jsonOf(frame)), [{ blob: HASH, index: 1, reason }]);
+  assert.deepEqual(
+    got.map((frame) => jsonOf(frame)),
+    [{ blob: HASH, index: 1, reason }],
+  );
 });
 
 testWithOracle('The hop of a master asks the master itself, and keeps nothing', () => {

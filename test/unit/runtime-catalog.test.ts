@@ -50,7 +50,11 @@ test('A glibc that is too old for all builds is an error that says what is neede
 });
 
 test('musl is an error that says that there is no build for it', () => {
-  assert.throws(() => versionsFor({ libc: 'musl' }, '20.20.2'), { code: 'ERR_MITOS_RUNTIME_PUSH', message: /musl/, hint: /apk add nodejs.*musl/ });
+  assert.throws(() => versionsFor({ libc: 'musl' }, '20.20.2'), {
+    code: 'ERR_MITOS_RUNTIME_PUSH',
+    message: /musl/,
+    hint: /apk add nodejs.*musl/,
+  });
 });
 
 test('An unknown place is an error that lists the places that there are builds for', () => {

@@ -50,7 +50,8 @@ async function onlyEntry(bench: Bench): Promise<string> {
 
 const FORMS: Readonly<Record<string, (bench: Bench, bytes: Buffer) => Promise<unknown>>> = {
   'a tarball of npm': (bench, bytes) => bench.seed(`node-linux-${ELSEWHERE}-20.19.5.tgz`, packageOf(bytes)),
-  'a tarball of nodejs.org': (bench, bytes) => bench.seed(`${NAME}.tar.gz`, tarball({ [`${NAME}/LICENSE`]: 'x', [`${NAME}/bin/node`]: bytes })),
+  'a tarball of nodejs.org': (bench, bytes) =>
+    bench.seed(`${NAME}.tar.gz`, tarball({ [`${NAME}/LICENSE`]: 'x', [`${NAME}/bin/node`]: bytes })),
   'an executable': (bench, bytes) => bench.seed(NAME, bytes),
   'a directory with bin/node': (bench, bytes) => bench.seed(`${NAME}/bin/node`, bytes),
 };
@@ -81,7 +82,8 @@ benchTest(
 );
 
 benchTest('RuntimeStore takes the version of the master before newer ones, and the newest else', async (bench, store) => {
-  for (const version of ['18.1.0', '99.0.0', process.versions.node]) await bench.seed(`node-v${version}-linux-${ELSEWHERE}`, executable({ version }));
+  for (const version of ['18.1.0', '99.0.0', process.versions.node])
+    await bench.seed(`node-v${version}-linux-${ELSEWHERE}`, executable({ version }));
   assert.equal((await store.offer(QUERY)).version, process.versions.node);
   await rm(join(bench.runtimes, `node-v${process.versions.node}-linux-${ELSEWHERE}`));
   assert.equal((await store.offer(QUERY)).version, '99.0.0');
@@ -95,11 +97,14 @@ benchTest('RuntimeStore takes no build that the libc of the target cannot run', 
   assert.notEqual(musl.hash, glibc.hash);
 });
 
-benchTest('RuntimeStore starts what it made where it can, and offers the whole executable when the cut one does not run', async (bench, store) => {
-  const whole = executable({ arch: HERE, isOdd: true });
-  await bench.seed(`node-v20.19.5-linux-${HERE}`, whole);
-  assert.equal((await store.offer({ ...QUERY, arch: HERE })).size, whole.length);
-});
+benchTest(
+  'RuntimeStore starts what it made where it can, and offers the whole executable when the cut one does not run',
+  async (bench, store) => {
+    const whole = executable({ arch: HERE, isOdd: true });
+    await bench.seed(`node-v20.19.5-linux-${HERE}`, whole);
+    assert.equal((await store.offer({ ...QUERY, arch: HERE })).size, whole.length);
+  },
+);
 
 benchTest('RuntimeStore offers an executable that runs', async (bench, store) => {
   await bench.seed(`node-v20.19.5-linux-${HERE}`, executable({ arch: HERE }));
@@ -112,7 +117,10 @@ benchTest('RuntimeStore offers an executable that runs', async (bench, store) =>
 
 benchTest('RuntimeStore refuses an executable that is another version than its name says', async (bench, store) => {
   await bench.seed(`node-v20.19.5-linux-${HERE}`, executable({ arch: HERE, version: '18.0.0' }));
-  await assert.rejects(store.offer({ ...QUERY, arch: HERE }), { code: 'ERR_MITOS_RUNTIME_PUSH', message: /it is v18\.0\.0, not v20\.19\.5/ });
+  await assert.rejects(store.offer({ ...QUERY, arch: HERE }), {
+    code: 'ERR_MITOS_RUNTIME_PUSH',
+    message: /it is v18\.0\.0, not v20\.19\.5/,
+  });
 });
 
 benchTest('RuntimeStore leaves an executable whole that has data attached', async (bench, store) => {
@@ -122,7 +130,11 @@ benchTest('RuntimeStore leaves an executable whole that has data attached', asyn
 });
 
 const BAD: Readonly<Record<string, readonly [name: string, content: () => Buffer, message: RegExp]>> = {
-  'an executable for another machine': [NAME, () => executable({ arch: HERE }), new RegExp(`is for linux-${HERE}, not for linux-${ELSEWHERE}`)],
+  'an executable for another machine': [
+    NAME,
+    () => executable({ arch: HERE }),
+    new RegExp(`is for linux-${HERE}, not for linux-${ELSEWHERE}`),
+  ],
   'a file that is no executable': [NAME, () => Buffer.from('#!/bin/sh\n'), /is no executable/],
   'an empty file': [NAME, () => Buffer.alloc(0), /is no executable/],
   'a truncated tarball': [`${NAME}.tar.gz`, () => packageOf(executable()).subarray(0, 150), /is damaged/],
@@ -197,20 +209,23 @@ benchTest('RuntimeStore makes a runtime again whose file was changed, cut or los
   }
 });
 
-benchTest('RuntimeStore offers gzip first to a target that has xz, makes xz when that was sent, and offers it the next time', async (bench, store) => {
-  await bench.seed(NAME, executable({ salt: 'salt' }));
-  const first = await store.offer({ ...QUERY, packing: 'xz' });
-  assert.equal(first.packing, 'gzip');
-  await contentOf(store, first);
-  const deadline = AbortSignal.timeout(10_000);
-  for (;;) {
-    deadline.throwIfAborted();
-    const next = await store.offer({ ...QUERY, packing: 'xz' });
-    if (next.packing !== 'xz') continue;
-    assert.equal(sha256(execFileSync('xz', ['-dc'], { input: await contentOf(store, next) })), next.hash);
-    break;
-  }
-});
+benchTest(
+  'RuntimeStore offers gzip first to a target that has xz, makes xz when that was sent, and offers it the next time',
+  async (bench, store) => {
+    await bench.seed(NAME, executable({ salt: 'salt' }));
+    const first = await store.offer({ ...QUERY, packing: 'xz' });
+    assert.equal(first.packing, 'gzip');
+    await contentOf(store, first);
+    const deadline = AbortSignal.timeout(10_000);
+    for (;;) {
+      deadline.throwIfAborted();
+      const next = await store.offer({ ...QUERY, packing: 'xz' });
+      if (next.packing !== 'xz') continue;
+      assert.equal(sha256(execFileSync('xz', ['-dc'], { input: await contentOf(store, next) })), next.hash);
+      break;
+    }
+  },
+);
 
 benchTest('RuntimeStore ends the making of xz when it is closed, and leaves nothing of it', async (bench, store) => {
   await bench.seed(NAME, executable({ symbols: 0, attached: 'x'.repeat(8_000_000) }));

@@ -142,7 +142,9 @@ export function buildsFor(query: RuntimeQuery, own: string = process.versions.no
   const [name, pins] = found;
   const versions = pins.map(([version]) => version);
   if (/^\d+\.\d+\.\d+$/.test(own)) versions.unshift(own);
-  const builds = [...new Set(versions)].filter((version) => isAllowed(version, query)).map((version) => buildOf(query, name, pins, version));
+  const builds = [...new Set(versions)]
+    .filter((version) => isAllowed(version, query))
+    .map((version) => buildOf(query, name, pins, version));
   if (builds.length > 0) return builds;
   throw pushError(`the target has glibc ${query.glibc}, and the builds of Node ${oldest(versions)} and later need ${neededBy(versions)}`, {
     hint: 'install a Node that was built for that system, and name it with the option node',

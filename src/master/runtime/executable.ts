@@ -7,7 +7,15 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { pushError } from './failure.ts';
 import { runProgram } from './program.ts';
 
-const ELF_MACHINES: Readonly<Record<number, string>> = { 3: 'ia32', 21: 'ppc64le', 22: 's390x', 40: 'armv7l', 62: 'x64', 183: 'arm64', 243: 'riscv64' };
+const ELF_MACHINES: Readonly<Record<number, string>> = {
+  3: 'ia32',
+  21: 'ppc64le',
+  22: 's390x',
+  40: 'armv7l',
+  62: 'x64',
+  183: 'arm64',
+  243: 'riscv64',
+};
 const MACH_O_CPUS: Readonly<Record<number, string>> = { 0x0100_0007: 'x64', 0x0100_000c: 'arm64' };
 const PT_LOAD = 1;
 const TRIAL_MS = 20_000;

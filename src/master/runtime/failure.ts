@@ -21,8 +21,12 @@ export function asFailure(error: unknown, directory: string): unknown {
 
 /** There is no space in the cache: `ERR_MITOS_RESOURCE`. */
 export function spaceError(directory: string, cause?: unknown): MitosError {
-  return mitosError('ERR_MITOS_RESOURCE', `Cannot keep a Node to push: no space is left in ${JSON.stringify(directory)}; some 200 MB are needed`, {
-    cause,
-    hint: 'run mitos runtime prune, or let MITOS_CACHE_DIR name a directory with space',
-  });
+  return mitosError(
+    'ERR_MITOS_RESOURCE',
+    `Cannot keep a Node to push: no space is left in ${JSON.stringify(directory)}; some 200 MB are needed`,
+    {
+      cause,
+      hint: 'run mitos runtime prune, or let MITOS_CACHE_DIR name a directory with space',
+    },
+  );
 }

@@ -29,7 +29,14 @@ export interface FetchWatch {
 const LOOK_MS = 100;
 const PACKAGE_MS = 600_000;
 /** npm's own: two more tries, the first after 10 s; a connection has 30 s in all. */
-const FLAGS = ['--json', '--loglevel=error', '--ignore-scripts', '--no-update-notifier', '--fetch-retries=1', '--fetch-retry-mintimeout=500'];
+const FLAGS = [
+  '--json',
+  '--loglevel=error',
+  '--ignore-scripts',
+  '--no-update-notifier',
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=500',
+];
 
 /** Fetches the tarball of a build into `workspace`, checked. @returns its path and checksum */
 export async function fetchPackage(build: Build, workspace: string, watch: FetchWatch): Promise<{ file: string; integrity: string }> {
@@ -38,7 +45,10 @@ export async function fetchPackage(build: Build, workspace: string, watch: Fetch
   const cache = join(workspace, 'npm');
   await mkdir(cache, { recursive: true });
   const timer = setInterval(() => {
-    downloaded(cache).then((bytes) => bytes > 0 && watch.onBytes(bytes), () => undefined);
+    downloaded(cache).then(
+      (bytes) => bytes > 0 && watch.onBytes(bytes),
+      () => undefined,
+    );
   }, LOOK_MS);
   // Asked for at the same time as the tarball: one wait less.
   const expected = build.integrity === undefined ? integrityOf(build, cache, signal) : Promise.resolve(build.integrity);
@@ -81,7 +91,9 @@ async function integrityOf(build: Build, cache: string, signal: AbortSignal): Pr
   const integrity = stdout.trim() === '' ? undefined : (JSON.parse(stdout) as unknown);
   if (integrity === undefined) throw new NotPublished(`npm has no ${spec}`);
   if (typeof integrity === 'string' && integrity.includes('sha512-')) return integrity;
-  throw pushError(`the registry gives no sha512 checksum for ${spec}`, { hint: 'use a registry that does, such as https://registry.npmjs.org' });
+  throw pushError(`the registry gives no sha512 checksum for ${spec}`, {
+    hint: 'use a registry that does, such as https://registry.npmjs.org',
+  });
 }
 
 async function pack(build: Build, workspace: string, cache: string, signal: AbortSignal): Promise<void> {
@@ -111,11 +123,14 @@ function npmFailure({ stdout, stderr, status, signal }: ProgramResult, spec: str
     // It did not come so far.
   }
   const code = error.code ?? /npm error code (\S+)/.exec(stderr)?.[1] ?? '';
-  const lines = (error.summary || stderr.trim().split('\n').slice(-3).join(' ') || `it ended with ${signal ?? status}`).split('\n').join(' ');
+  const lines = (error.summary || stderr.trim().split('\n').slice(-3).join(' ') || `it ended with ${signal ?? status}`)
+    .split('\n')
+    .join(' ');
   const text = `npm could not fetch ${spec}: ${code ? `${code}: ` : ''}${lines.replace(/\/\/[^/@\s]+@/g, '//***@').slice(0, 500)}`;
   if (code === 'E404' || code === 'ETARGET') return new NotPublished(text);
   if (code === 'ENOSPC' || code === 'EDQUOT') return spaceError('the cache directory', new Error(text));
-  if (code === 'EINTEGRITY') return pushError(text, { hint: 'try again; if it stays so, the registry or something on the way to it changes files' });
+  if (code === 'EINTEGRITY')
+    return pushError(text, { hint: 'try again; if it stays so, the registry or something on the way to it changes files' });
   return new Unreachable(text);
 }
 

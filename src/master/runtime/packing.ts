@@ -102,7 +102,9 @@ export async function packXz(source: string, target: string, watch: PackWatch & 
   const [sum, fed] = [new Sum(), new Sum()];
   try {
     if (!stdin || !stdout) throw new Error('xz has no pipes');
-    const feeding = pipeline(createReadStream(source), createGunzip({ chunkSize: 256 * 1024 }), counted(fed, watch), stdin, { signal: watch.signal });
+    const feeding = pipeline(createReadStream(source), createGunzip({ chunkSize: 256 * 1024 }), counted(fed, watch), stdin, {
+      signal: watch.signal,
+    });
     const taking = pipeline(stdout, counted(sum), createWriteStream(target, { flags: 'wx', mode: 0o600 }), { signal: watch.signal });
     const [{ status, signal }] = await Promise.all([ended, feeding, taking]);
     if (status !== 0) throw new Error(`xz ended with ${signal ?? status}`);

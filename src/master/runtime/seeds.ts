@@ -37,7 +37,9 @@ export async function seedsFor(directory: string, query: RuntimeQuery, wanted: s
   const seeds = await seedsIn(directory);
   const isMusl = query.libc === 'musl';
   return seeds
-    .filter((seed) => seed.platform === query.platform && seed.arch === query.arch && seed.isMusl === isMusl && isAllowed(seed.version, query))
+    .filter(
+      (seed) => seed.platform === query.platform && seed.arch === query.arch && seed.isMusl === isMusl && isAllowed(seed.version, query),
+    )
     .sort((a, b) => Number(b.version === wanted) - Number(a.version === wanted) || newestFirst(a.version, b.version));
 }
 

@@ -63,7 +63,8 @@ export class RuntimeService {
     const src = srcOf(message);
     if (typeof request !== 'object' || request === null) return;
     if (request.blob !== undefined) {
-      if (src === this.#endpoint.id) void this.#sendPiece(String(request.blob), Number(request.index), Number(request.at), Number(request.size));
+      if (src === this.#endpoint.id)
+        void this.#sendPiece(String(request.blob), Number(request.index), Number(request.at), Number(request.size));
       return;
     }
     const context = this.#registry.get(Number(request.for));
@@ -87,7 +88,13 @@ export class RuntimeService {
       answer({ offer: await this.#get().offer(query, { onProgress, signal: this.#ending.signal }) });
     } catch (error) {
       const { code, message, hint } = toReason(asMitosError(error));
-      answer({ reason: { code, message: message.startsWith('Cannot') ? `there is no Node. ${message}` : `there is no Node, and none can be pushed: ${message}`, hint } });
+      answer({
+        reason: {
+          code,
+          message: message.startsWith('Cannot') ? `there is no Node. ${message}` : `there is no Node, and none can be pushed: ${message}`,
+          hint,
+        },
+      });
     }
   }
 

@@ -126,7 +126,8 @@ export async function pruneShelf(directory: string, keep: number): Promise<{ rem
   }
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
-    if (name.startsWith(MAKING) ? await isAbandoned(path) : name.startsWith('node-') && !(await readEntry(directory, name))) await discard(path);
+    if (name.startsWith(MAKING) ? await isAbandoned(path) : name.startsWith('node-') && !(await readEntry(directory, name)))
+      await discard(path);
   }
   return { removed, bytes };
 }

@@ -163,9 +163,12 @@ export class RuntimeStore {
     this.#closing.signal.throwIfAborted();
     const directory = cacheDirectory('runtimes');
     if (directory === undefined) {
-      throw pushError('there is no directory to keep it in: neither $XDG_CACHE_HOME/mitos nor ~/.cache/mitos can be made or is yours alone', {
-        hint: 'let MITOS_CACHE_DIR name a directory that only you can write',
-      });
+      throw pushError(
+        'there is no directory to keep it in: neither $XDG_CACHE_HOME/mitos nor ~/.cache/mitos can be made or is yours alone',
+        {
+          hint: 'let MITOS_CACHE_DIR name a directory that only you can write',
+        },
+      );
     }
     try {
       return await work(directory);

@@ -23,7 +23,10 @@ export async function startSshd(room: LabRoom, options: SshdOptions = {}): Promi
     const config = writeConfig(room, folder, port, keys, options);
     const log = join(folder, 'log');
     const sshd = [findCommand('sshd') ?? 'sshd', '-D', '-f', config, '-E', log];
-    const daemon = new Daemon(options.hidesNode === true ? withoutNode(room, sshd, options.isReadOnly === true) : sshd, join(folder, 'output'));
+    const daemon = new Daemon(
+      options.hidesNode === true ? withoutNode(room, sshd, options.isReadOnly === true) : sshd,
+      join(folder, 'output'),
+    );
     const readLog = (): string => tryRun(['cat', log]).stdout;
     try {
       await daemon.until(() => (/^Server listening on/m.test(readLog()) ? true : undefined));
