@@ -27,6 +27,7 @@ export { type ModuleMark, main } from './master/main-function.ts';
 export type { SentModule } from './master/responder.ts';
 export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';
 export type { RuntimeSource } from './master/runtime/serve.ts';
-export { RuntimeStore, type RuntimeStoreOptions, type RuntimeWatch, type RuntimeWish, type StoredRuntime } from './master/runtime/store.ts';
+export { RuntimeStore } from './master/runtime/store.ts';
+export type { RuntimeStoreOptions, RuntimeWatch, RuntimeWish, StoredRuntime } from './master/runtime/store-options.ts';
 export type { TraceEvent, TraceSink } from './master/trace.ts';
 export { NODE_PLACES } from './parent/first-stage.ts';

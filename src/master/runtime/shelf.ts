@@ -9,7 +9,8 @@
  */
 import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RuntimePacking } from '../../core/runtime-order.ts';
+import type { RuntimePacking, RuntimeQuery } from '../../core/runtime-order.ts';
+import { isAllowed, newestFirst } from './catalog.ts';
 import { discard, isAbandoned, MAKING } from './exclusive.ts';
 import { type Packed, sumOf } from './packing.ts';
 
@@ -130,6 +131,19 @@ export async function pruneShelf(directory: string, keep: number): Promise<{ rem
       await discard(path);
   }
   return { removed, bytes };
+}
+
+/** Without network, whatever is in the cache and suits is better than nothing. */
+export async function anyEntry(directory: string, query: RuntimeQuery): Promise<ShelfEntry | undefined> {
+  const entries = (await entriesIn(directory))
+    .filter(({ manifest }) => manifest.platform === query.platform && manifest.arch === query.arch && isAllowed(manifest.version, query))
+    .filter(({ manifest }) => manifest.isMusl === (query.libc === 'musl'))
+    .sort((a, b) => newestFirst(a.manifest.version, b.manifest.version));
+  for (const { name } of entries) {
+    const entry = await openEntry(directory, name);
+    if (entry) return entry;
+  }
+  return undefined;
 }
 
 async function readEntry(directory: string, name: string): Promise<ShelfEntry | undefined> {

@@ -8,60 +8,20 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { RuntimeOffer, RuntimePacking, RuntimeProgress, RuntimeQuery } from '../../core/runtime-order.ts';
 import { cacheDirectory } from '../cache-directory.ts';
-import { type Build, buildOfVersion, buildsFor, isAllowed, newestFirst } from './catalog.ts';
+import { buildOfVersion, buildsFor } from './catalog.ts';
 import { findOrMake } from './exclusive.ts';
 import { asFailure, pushError } from './failure.ts';
-import { JoinedWork, type Wish } from './joined.ts';
+import { JoinedWork } from './joined.ts';
 import { makeEntry, type Supply, supplyOfBuild, supplyOfSeed } from './make-entry.ts';
 import { NotPublished, Unreachable } from './npm.ts';
 import { hasXz, packXz, unpackGzip } from './packing.ts';
 import { seedsFor } from './seeds.ts';
-import { entriesIn, openEntry, packedFile, pruneShelf, type ShelfEntry, type ShelfFile, shelve, touch } from './shelf.ts';
-
-/** Where a {@link RuntimeStore} takes runtimes from. */
-export interface RuntimeStoreOptions {
-  /** A directory of builds that are taken before the network is asked. @default the environment variable `MITOS_RUNTIMES` */
-  runtimes?: string | undefined;
-}
-
-/** How a request to the store is watched and ended. */
-export interface RuntimeWatch {
-  /** Told how far it is, at most some ten times a second. */
-  onProgress?: ((progress: RuntimeProgress) => void) | undefined;
-  /** Ends it; the promise rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
-
-/** Which runtime {@link RuntimeStore.fetch} is to fetch. */
-export interface RuntimeWish extends RuntimeWatch {
-  /** `20.20.2`, or `20` for the newest 20 that this release knows. @default what would be pushed */
-  version?: string | undefined;
-  /** @default linux */
-  platform?: string | undefined;
-  /** x64, arm64, armv7l, ppc64le or s390x. @default that of this machine */
-  arch?: string | undefined;
-}
-
-/** A runtime in the cache. */
-export interface StoredRuntime {
-  version: string;
-  platform: string;
-  arch: string;
-  isMusl: boolean;
-  /** The npm package and version, or the file it was made of. */
-  source: string;
-  /** Bytes of the executable. */
-  size: number;
-  /** Bytes of each packed form that is there. */
-  packings: Partial<Record<RuntimePacking, number>>;
-  lastUsed: Date;
-  /** Where it is. */
-  path: string;
-}
+import { anyEntry, entriesIn, openEntry, packedFile, pruneShelf, type ShelfEntry, type ShelfFile, shelve, touch } from './shelf.ts';
+import type { RuntimeStoreOptions, RuntimeWatch, RuntimeWish, StoredRuntime } from './store-options.ts';
+import { throttled } from './throttled.ts';
 
 /** Entries that stay for each platform when a new one is made. */
 const KEPT = 3;
-const TELL_MS = 100;
 
 /** The runtimes that a master can push. {@link close} it at the end. */
 export class RuntimeStore {
@@ -183,7 +143,8 @@ export class RuntimeStore {
     const seeds = directory === undefined ? [] : await seedsFor(directory, query, wanted);
     const seed = wanted === undefined ? seeds[0] : seeds.find(({ version }) => `${version}.`.startsWith(`${wanted}.`));
     if (seed && directory !== undefined) return [supplyOfSeed(seed, directory)];
-    return (wanted === undefined ? pushable(query) : [buildOfVersion(query, wanted)]).map(supplyOfBuild);
+    // Of those that are not the master's own version one is enough: all of them are published.
+    return (wanted === undefined ? buildsFor(query).slice(0, 2) : [buildOfVersion(query, wanted)]).map(supplyOfBuild);
   }
 
   async #find(directory: string, supplies: readonly Supply[], query: RuntimeQuery, watch: RuntimeWatch): Promise<ShelfEntry> {
@@ -277,39 +238,4 @@ export class RuntimeStore {
       },
     });
   }
-}
-
-/** The builds to try, the best first: of those that are not the master's own version one is enough, as all of them are published. */
-function pushable(query: RuntimeQuery): Build[] {
-  return buildsFor(query).slice(0, 2);
-}
-
-/** Without network, whatever is in the cache and suits is better than nothing. */
-async function anyEntry(directory: string, query: RuntimeQuery): Promise<ShelfEntry | undefined> {
-  const entries = (await entriesIn(directory))
-    .filter(({ manifest }) => manifest.platform === query.platform && manifest.arch === query.arch && isAllowed(manifest.version, query))
-    .filter(({ manifest }) => manifest.isMusl === (query.libc === 'musl'))
-    .sort((a, b) => newestFirst(a.manifest.version, b.manifest.version));
-  for (const { name } of entries) {
-    const entry = await openEntry(directory, name);
-    if (entry) return entry;
-  }
-  return undefined;
-}
-
-/** Tells of progress at most every 100 ms, and of every new phase and its end. */
-function throttled({ signal, onProgress }: RuntimeWatch): Wish<RuntimeProgress> {
-  if (!onProgress) return { signal };
-  let last = 0;
-  let phase = '';
-  return {
-    signal,
-    onProgress: (progress) => {
-      const now = performance.now();
-      if (progress.phase === phase && progress.done !== progress.total && now - last < TELL_MS) return;
-      last = now;
-      phase = progress.phase;
-      onProgress(progress);
-    },
-  };
 }
