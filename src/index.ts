@@ -26,6 +26,7 @@ export { escapeText, type Logger } from './master/logger.ts';
 export { type ModuleMark, main } from './master/main-function.ts';
 export type { MinifyOptions } from './master/minify.ts';
 export { Router, type RouterEvents, type RouterOptions, type RouterStats, type TreeRow } from './master/router.ts';
+export type { RuntimeSource } from './master/runtime/serve.ts';
 export { RuntimeStore } from './master/runtime/store.ts';
 export type { RuntimeStoreOptions, RuntimeWatch, RuntimeWish, StoredRuntime } from './master/runtime/store-options.ts';
 export type { TraceEvent, TraceSink } from './master/trace.ts';

@@ -51,7 +51,7 @@ const COMMON: Record<string, Check> = {
   remoteName: label,
   node: command,
   connectTimeoutMs: ms,
-  runtime: oneOf('auto', 'never', 'push'),
+  runtime: oneOf('auto', 'never', 'push', 'look'),
   threadless: flag,
   keepAlive: check((value) => typeof value === 'object' && value !== null, 'an object'),
   env: environment,

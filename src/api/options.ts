@@ -5,6 +5,4 @@ import type { StartOptions } from '../core/config.ts';
 export interface ConnectOptions extends StartOptions {
   /** How the context is called here. Made from the method and its parent's name by default. */
   name?: string;
-  /** What happens where there is no Node: `never` is an error. @default 'auto' */
-  runtime?: 'auto' | 'never' | 'push';
 }

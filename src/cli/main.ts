@@ -66,11 +66,17 @@ async function runDemo({ positionals }: Given): Promise<void> {
 async function runPing(given: Given): Promise<void> {
   if (given.positionals.length === 0) throw new UsageError('the command ping needs a target', 'ping');
   const count = numberOf(given, 'count', 3, 'ping', true);
-  const [{ main }, { readTargets }, { ping }] = await Promise.all([import('../index.ts'), import('./targets.ts'), import('./ping.ts')]);
+  const [{ main }, { readTargets }, { ping }, { showPushes }] = await Promise.all([
+    import('../index.ts'),
+    import('./targets.ts'),
+    import('./ping.ts'),
+    import('./push-progress.ts'),
+  ]);
   const targets = await readTargets(given, 'ping');
   await main(
     import.meta,
     async (router) => {
+      showPushes(router, process.stderr, process.env);
       if (!(await ping(router, targets, { count, isJson: given.values['json'] === true }))) process.exitCode = 1;
     },
     quiet(),
@@ -108,15 +114,17 @@ async function runRun(given: Given): Promise<void> {
 async function runDoctor(given: Given): Promise<void> {
   const { positionals } = given;
   if (positionals.length !== 1) throw new UsageError(`the command doctor takes one target, not ${positionals.length}`, 'doctor');
-  const [{ main }, { readTargets }, { doctor }] = await Promise.all([
+  const [{ main }, { readTargets }, { doctor }, { showPushes }] = await Promise.all([
     import('../index.ts'),
     import('./targets.ts'),
     import('./doctor/main.ts'),
+    import('./push-progress.ts'),
   ]);
   const [target] = await readTargets(given, 'doctor');
   await main(
     import.meta,
     async (router) => {
+      showPushes(router, process.stderr, process.env);
       if (target && !(await doctor(router, target, { version: version(), isJson: given.values['json'] === true }))) process.exitCode = 1;
     },
     quiet(),

@@ -52,8 +52,16 @@ export interface StartOptions {
   remoteName?: string;
   /** The command that starts Node there. By default: for `local` the Node that runs here, else the first one found. */
   node?: string | readonly string[];
-  /** Time for the whole bootstrap, in milliseconds. @default 30000 */
+  /**
+   * Time for the whole bootstrap, in milliseconds. While a Node is pushed it begins again with whatever moves, so that only a push that
+   * stands still runs into it. @default 30000
+   */
   connectTimeoutMs?: number;
+  /**
+   * What happens where there is no Node, or only one that is too old: `auto` pushes one, which runs from memory and leaves nothing behind; `never` is an
+   * error; `push` pushes one without looking for another; `look` looks how one would be pushed, and is an error that says so. Where `node` says what to run, `auto` pushes nothing. @default 'auto'
+   */
+  runtime?: 'auto' | 'never' | 'push' | 'look';
   /** Run broker and user code on one thread: less memory and faster calls, but code that blocks stops everything. @default false */
   threadless?: boolean;
   /** When a quiet link is probed and given up. */

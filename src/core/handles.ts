@@ -36,6 +36,8 @@ export const RELAY = 14;
 export const BLOB = 15;
 /** To a context's router, from above: a message for the debugger of its main thread. */
 export const INSPECT = 16;
+/** To a context's router, from the master: what it is offered for a target without Node, or how far the master is with it. */
+export const RUNTIME = 17;
 
 /** The first handle that belongs to an endpoint. */
 export const FIRST_MAILBOX = 64;
@@ -59,6 +61,8 @@ export const TREE = 72;
 export const GET_BUNDLE = 73;
 /** Forgets a call chain. */
 export const DROP_CHAIN = 74;
+/** From a context's router to the master: what a target without Node is, how far a push is; and from the master's own, that it wants a piece of a blob. */
+export const GET_RUNTIME = 75;
 /** Asks the master for a file of a package, see `resource.ts`. */
 export const GET_RESOURCE = 76;
 /** What the debugger of a context says: the answers to {@link INSPECT}. */

@@ -31,9 +31,9 @@ export interface Sources {
   packedCore: Buffer;
 }
 
-/** The source of a thread that runs the core. */
+/** The source of a thread that runs the core. Node asks the system for its path again in each; that of a Node without a file leads nowhere. */
 export function threadSource(sources: Sources): string {
-  return `${sources.core}\n;module.exports.start()`;
+  return `${sources.core}\n;process.execPath=${JSON.stringify(process.execPath)};module.exports.start()`;
 }
 
 /** What the hop needs of the process around it. */

@@ -52,7 +52,7 @@ export function boot(text: string, packed: Buffer): void {
   const sources = (self.sources = { core: text, packedCore: packed });
   closeStrayDescriptors();
   // What the first stage has set.
-  for (const name of 'qfpvanbo') delete (globalThis as Record<string, unknown>)[name];
+  for (const name of 'pvanbo') delete (globalThis as Record<string, unknown>)[name];
   process.title = config.title;
   if (config.env) Object.assign(process.env, config.env);
   if (config.cwd) enter(config.cwd);

@@ -9,7 +9,7 @@ import type { Hop } from '../core/hop.ts';
 import type { ContextId } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from '../parent/child-link.ts';
 import type { Method } from '../parent/connector.ts';
-import { firstStage } from '../parent/first-stage.ts';
+import { firstStage, lastStep } from '../parent/first-stage.ts';
 import { shellWords } from '../parent/quote.ts';
 import { retrying } from '../parent/retrying-link.ts';
 import { checkName, connectionSettings, type SshOrderOptions } from '../parent/ssh-arguments.ts';
@@ -71,6 +71,8 @@ function startSession(order: ConnectOrder, config: ChildConfig, hop: Hop, host: 
   const options = order.options as unknown as Options;
   const { packedCore } = hop.sources;
   const marker = newMarker();
+  const { search } = order;
+  const node = search?.mode === 'push' ? undefined : nodeCommand(order.options.node);
   const holdings = new Holdings();
   const transport = new ChannelTransport();
   const status: ExitStatus = { exitCode: null, signal: null };
@@ -86,13 +88,14 @@ function startSession(order: ConnectOrder, config: ChildConfig, hop: Hop, host: 
     marker,
     preamble: packedCore,
     isBlind: true,
+    tail: node ? undefined : lastStep({}),
     argv: ['ssh2', options.hostname],
     exited: new Promise((resolve) => (settle = resolve)),
     kill: () => end(),
   });
   const lines = link.printer('stderr', config.limits.maxLogRecordBytes);
   const say = (line: string): void => link.onOutput('stderr', line);
-  const stage = firstStage({ marker, preambleBytes: packedCore.length, node: nodeCommand(order.options.node) });
+  const stage = firstStage({ marker, preambleBytes: packedCore.length, node, search });
   const use = ({ client, socket }: Connected, channel: Channel): void => {
     channel.on('exit', (exitCode: number | null, signal?: string) => Object.assign(status, { exitCode, signal: signal ?? null }));
     channel.stderr.on('data', (chunk: Buffer) => lines.push(chunk));

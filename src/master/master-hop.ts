@@ -7,6 +7,7 @@ import { FrameLink } from '../core/port-transport.ts';
 import { CORE, CORE_BROTLI, METHOD_BUNDLES, PARENT, PARENT_BROTLI } from '../generated/bundles.ts';
 import { eitherSsh, type InProcessHost } from '../in-process/index.ts';
 import { install as explainFailures } from '../methods/failures.ts';
+import { install as provideRuntimes } from '../methods/provision.ts';
 import { METHODS } from '../methods/table.ts';
 import { Connector } from '../parent/connector.ts';
 
@@ -43,6 +44,7 @@ export function createHop(config: ChildConfig, deliver: (frame: Buffer) => void,
   Object.assign(hop.methods, METHODS, { ssh: eitherSsh(METHODS['ssh'], host) });
   hop.parentLayer = new Connector(hop);
   explainFailures(hop);
+  provideRuntimes(hop);
   return {
     send: (frame) => hop.router.route(frame, undefined),
     pump: undefined,

@@ -33,6 +33,8 @@ import { EXTRA as EXTRA_MODULE, ModuleGraph } from './module-graph.ts';
 import { ResourceResponder } from './resource-responder.ts';
 import { FILES as FILES_MODULE } from './resources.ts';
 import { Responder } from './responder.ts';
+import { RuntimeService, type RuntimeSource } from './runtime/serve.ts';
+import { RuntimeStore } from './runtime/store.ts';
 import { startTrace, type Trace, type TraceSink } from './trace.ts';
 
 /** What a master's runtime is made of. */
@@ -44,7 +46,9 @@ export interface MasterOptions {
   minify: boolean | MinifyOptions | undefined;
   logger: Logger | false | undefined;
   logLevel: LogLevel | 'silent';
-  emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'error', value: unknown): void;
+  /** Where runtimes for targets without Node come from. */
+  runtimes: string | RuntimeSource | undefined;
+  emit(event: 'connect' | 'disconnect' | 'log' | 'module' | 'runtime' | 'error', value: unknown): void;
 }
 
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error'];
@@ -64,6 +68,7 @@ export class MasterRuntime implements Runtime {
   readonly #hop: MasterHop;
   readonly #speeds: LinkSpeeds | undefined;
   readonly #trace: Trace | undefined;
+  readonly #runtimes: RuntimeService;
   readonly #limiters: WeakMap<Context, LogLimiter> = new WeakMap();
   /** What contexts were sent to have children; methods may share a bundle. */
   readonly #bundlesSent: WeakMap<Context, Set<Buffer>> = new WeakMap();
@@ -110,6 +115,14 @@ export class MasterRuntime implements Runtime {
     this.self = this.registry.obtain(0, config.name, null, 'master');
     this.self.markConnected(describe());
     this.registry.onChange = (event, context) => options.emit(event, context);
+    this.responder.onBundle = (name, dst) => this.#sendAbove(name, dst);
+    const { runtimes } = options;
+    this.#runtimes = new RuntimeService(
+      this.endpoint,
+      this.registry,
+      () => (typeof runtimes === 'object' ? runtimes : new RuntimeStore({ runtimes })),
+      (progress) => options.emit('runtime', progress),
+    );
     this.live.makeContext = (id, name) => this.registry.get(id) || this.registry.obtain(id, name, null, '');
     this.live.onContextSent = (dst) => this.#sendApi(dst);
     this.endpoint.onTree = (notice) => {
@@ -205,6 +218,13 @@ export class MasterRuntime implements Runtime {
     }
   }
 
+  /** What provides a target with Node takes it from the hop above: all on the way need that bundle, the nearest to here first. */
+  #sendAbove(name: string, dst: ContextId): void {
+    const above: Context[] = [];
+    for (let at = this.registry.get(dst)?.via; at && at !== this.self; at = at.via) above.unshift(at);
+    if (name === 'provision') for (const { id } of above) this.sendMethod(id, name);
+  }
+
   mapStack(stack: string): string {
     // What is left of ours are frames of the library, which help nobody.
     return this.graph.mapStack(stack).replace(/\n[ \t]+at [^\n]*\bmitos:[^\s()]*:\d+:\d+\)?(?=\n|$)/g, '');
@@ -295,6 +315,7 @@ export class MasterRuntime implements Runtime {
     await (await this.#debuggers)?.close();
     await Promise.all(children.map((context) => context.end(graceMs)));
     this.#isClosed = true;
+    await this.#runtimes.close();
     for (const context of this.registry.all()) context.markClosed(reason);
     this.endpoint.abandon(toReason(reason));
     this.live.onGone({ ids: [], pages: [], all: true }, reason);

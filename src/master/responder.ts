@@ -60,6 +60,8 @@ export class Responder {
   onWritten: () => void = () => {};
   /** The version of Node of a context, once that is known. */
   nodeOf: (id: ContextId) => string | undefined = () => undefined;
+  /** Told of every bundle that a context has asked for, before it is sent. */
+  onBundle: (name: string, dst: ContextId) => void = () => {};
   readonly #endpoint: Endpoint;
   readonly #graph: ModuleGraph;
   readonly #bundles: ReadonlyMap<string, Buffer>;
@@ -251,7 +253,9 @@ export class Responder {
   }
 
   #onGetBundle(message: Buffer): void {
-    const bundle = this.#bundles.get(String(jsonOf(message)));
+    const name = String(jsonOf(message));
+    const bundle = this.#bundles.get(name);
+    this.onBundle(name, srcOf(message));
     if (bundle) this.#endpoint.send(srcOf(message), replyToOf(message), 0, Buffer.concat([Buffer.alloc(HEADER), bundle]));
     else this.#endpoint.refuse(message, mitosError('ERR_MITOS_MODULE_NOT_FOUND', 'No such bundle'));
   }

@@ -7,11 +7,13 @@ import { selfSource, setSelf } from '../api/self.ts';
 import type { ChildConfig } from '../core/config.ts';
 import { describe } from '../core/describe.ts';
 import { DEFAULT_LIMITS, type Limits } from '../core/limits.ts';
+import type { RuntimeProgress } from '../core/runtime-order.ts';
 import type { KeepAlive, StreamStats } from '../core/stream.ts';
 import { type Logger, readLogLevel } from './logger.ts';
 import { MasterRuntime } from './master-runtime.ts';
 import { type MinifyOptions, minifyOptions } from './minify.ts';
 import type { ResponderStats } from './responder.ts';
+import type { RuntimeSource } from './runtime/serve.ts';
 import type { TraceSink } from './trace.ts';
 import type { SentModule } from './travel.ts';
 
@@ -43,6 +45,11 @@ export interface RouterOptions {
    * and for those under node_modules. @default `{ own: false, dependencies: true }`
    */
   minify?: boolean | MinifyOptions;
+  /**
+   * Where the executables come from that are pushed to targets without Node: a directory of files that were put there before, used before the network;
+   * or an object that gives them. @default the environment variable `MITOS_RUNTIMES`, and npm
+   */
+  runtimes?: string | RuntimeSource;
 }
 
 /** Events of a {@link Router}. */
@@ -51,6 +58,7 @@ export interface RouterEvents {
   disconnect: [context: Context];
   log: [record: LogRecord];
   module: [module: SentModule];
+  runtime: [progress: RuntimeProgress];
   error: [error: Error];
 }
 
@@ -93,6 +101,7 @@ export class Router extends RouterBase {
       trace: options.trace,
       reload: options.reload === true,
       minify: options.minify,
+      runtimes: options.runtimes,
       logger: options.logger,
       logLevel: readLogLevel(options.logLevel),
       emit: (event, value) => {

@@ -18,6 +18,10 @@ export interface ChildLink {
   readonly preamble: Uint8Array | undefined;
   /** Whether it may be written before the first stage has said a word; not where a prompt could swallow it. */
   readonly isBlind: boolean;
+  /** Where the first stage looks for a Node: how it becomes the one that it has found, as text for its shell. */
+  readonly tail?: string | undefined;
+  /** What the lines of the first stage begin with, where there is one. */
+  readonly marker?: string | undefined;
   /** What was run, without secrets; for error texts. */
   readonly argv: readonly string[];
   /** Settles when the child is gone and what it printed has been read. Never rejects. */

@@ -2,11 +2,12 @@
 import { type ChildProcess, spawn } from 'child_process';
 import type { Socket } from 'net';
 import type { Readable } from 'stream';
+import type { RuntimeSearch } from '../core/connect-order.ts';
 import { mitosError } from '../core/errors.ts';
 import { SocketTransport } from '../core/fd-transport.ts';
 import type { LogSource } from '../core/log.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { firstStage } from './first-stage.ts';
+import { firstStage, lastStep } from './first-stage.ts';
 import { shellWord, shellWords } from './quote.ts';
 import { type Conversation, createStageLink, newMarker } from './stage-link.ts';
 
@@ -30,6 +31,8 @@ export interface LaunchPlan {
   /** Whether the first stage is one argument, a word for a shell, instead of an argument list. */
   asWord?: boolean | undefined;
   node?: readonly string[] | undefined;
+  /** How a Node is looked for, where none is given. */
+  search?: RuntimeSearch | undefined;
   env: NodeJS.ProcessEnv;
   cwd?: string | undefined;
   /** Whether extra descriptors reach the first stage, so that stdout can be told from stderr. */
@@ -62,13 +65,8 @@ export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
   const marker = newMarker();
   const { preamble, passesDescriptors, prefix } = plan;
   const hasWatch = passesDescriptors && plan.isThreadless;
-  const first = firstStage({
-    marker,
-    preambleBytes: preamble.length,
-    node: plan.node,
-    stdoutFd: passesDescriptors ? STDOUT_FD : undefined,
-    watchFd: hasWatch ? WATCH_FD : undefined,
-  });
+  const descriptors = { stdoutFd: passesDescriptors ? STDOUT_FD : undefined, watchFd: hasWatch ? WATCH_FD : undefined };
+  const first = firstStage({ marker, preambleBytes: preamble.length, node: plan.node, search: plan.search, ...descriptors });
   const stage = [...(plan.inner || []), ...(plan.terminal === 'stdin' ? FROM_ASIDE : []), ...first];
   const full = [...prefix, ...(plan.asWord ? [shellWords(stage)] : stage)];
   const [program, ...args] = plan.terminal ? onTerminal(full, plan) : full;
@@ -86,7 +84,8 @@ export function launch(plan: LaunchPlan, maxLineBytes: number): ChildLink {
       hint: 'raise the limit of open files',
     });
   }
-  return linkTo(child, plan, marker, maxLineBytes, prefix.length ? prefix : stage.slice(0, 1));
+  const tail = plan.node ? undefined : lastStep(descriptors);
+  return linkTo(child, { ...plan, tail }, marker, maxLineBytes, prefix.length ? prefix : stage.slice(0, 1));
 }
 
 /**
@@ -98,7 +97,13 @@ function onTerminal(argv: readonly string[], { env: { SHELL }, terminal }: Launc
   return ['script', '-qefc', `stty -echo;${shell};exec ${shellWords(argv)} ${terminal === 'stdin' ? '' : ASIDE}`, '/dev/null'];
 }
 
-function linkTo(child: ChildProcess, plan: LaunchPlan, marker: string, maxLineBytes: number, argv: readonly string[]): ChildLink {
+function linkTo(
+  child: ChildProcess,
+  plan: LaunchPlan & { tail: string | undefined },
+  marker: string,
+  maxLineBytes: number,
+  argv: readonly string[],
+): ChildLink {
   const pipes = child.stdio as unknown as readonly Socket[];
   const [stdin, stdout, stderr] = pipes as [Socket, Socket, Socket];
   const aside = plan.terminal ? (pipes[ASIDE_FD] as Socket) : undefined;
@@ -112,6 +117,7 @@ function linkTo(child: ChildProcess, plan: LaunchPlan, marker: string, maxLineBy
     inner: new SocketTransport(aside || stdout, aside || stdin),
     marker,
     preamble: plan.preamble,
+    tail: plan.tail,
     isBlind: !(plan.isTyped || aside),
     argv,
     exited: exitOf(child, outputs).then((status) => {

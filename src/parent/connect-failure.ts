@@ -65,7 +65,7 @@ function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Fa
     return {
       code: 'ERR_MITOS_NO_RUNTIME',
       message: `no Node found there (${node})`,
-      hint: 'install Node there, or say where it is with the option node',
+      hint: "install Node there, say where it is with the option node, or let one be pushed (runtime: 'auto')",
     };
   }
   if (stage === 'old') {
@@ -73,7 +73,14 @@ function explain(progress: Progress, status: ExitStatus, timeoutMs?: number): Fa
     return {
       code: 'ERR_MITOS_RUNTIME_OLD',
       message: `Node there is ${node}, at least v${oldest} is needed`,
-      hint: 'name a newer one with the option node',
+      hint: "name a newer one with the option node, or have one pushed with runtime: 'push'",
+    };
+  }
+  if (stage === 'push') {
+    return {
+      code: 'ERR_MITOS_RUNTIME_PUSH',
+      message: `there is no Node, and the process ${howEnded(status)} while one was being sent`,
+      hint: 'see what it printed; is there enough memory?',
     };
   }
   if (stage === 'node' && (exitCode === 127 || exitCode === 126)) {
@@ -89,4 +96,5 @@ const WAITED = {
   node: 'Node was started and has not answered',
   none: 'no Node found',
   old: 'Node is too old',
+  push: 'there is no Node, and one is being sent',
 };

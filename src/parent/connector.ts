@@ -5,7 +5,7 @@
  * in the stream's queues and goes out right behind the preamble, without waiting for any answer. One deadline covers it all.
  */
 import type { ChildConfig, ContextInfo } from '../core/config.ts';
-import { type ConnectOrder, unpackOrder } from '../core/connect-order.ts';
+import { type ConnectOrder, type KnownRuntime, unpackOrder } from '../core/connect-order.ts';
 import { type MitosError, mitosError } from '../core/errors.ts';
 import { BUNDLE, GET_BUNDLE, HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
 import type { Hop, ParentLayer } from '../core/hop.ts';
@@ -14,7 +14,9 @@ import { fromReason, toReason } from '../core/reason.ts';
 import type { Stream } from '../core/stream.ts';
 import { CONTROL, type ContextId, dataOf, jsonFrame, MASTER, NORMAL, srcOf, VERSION } from '../core/wire.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { type Ended, type ExplainFailure, endOfChild, isShortage, type Progress } from './failure.ts';
+import { type Ended, type ExplainFailure, endOfChild, type Failure, isShortage, type Progress } from './failure.ts';
+import { KnownRuntimes } from './known-runtimes.ts';
+import { type Provide, withRuntime } from './runtime-link.ts';
 
 /** A connection method: how to start one kind of child. */
 export interface Method {
@@ -31,6 +33,7 @@ interface Child {
   progress: Progress;
   /** Set while the child is not up yet. */
   pending: { frame: Buffer; timer: unknown } | undefined;
+  isGreeted?: boolean;
   /** Set when it has failed to come up and is made to end. */
   givenUp?: Ended;
   isSettled?: boolean;
@@ -47,8 +50,20 @@ const LINGER_MS = 700;
 
 /** Time for the master to send what explains a failure. */
 const EXPLAIN_MS = 2000;
-/** The name of that bundle. */
+/** The names of bundles that are asked for: what explains failures, and what provides a Node. */
 const FAILURES = 'failures';
+const PROVISION = 'provision';
+
+/** A child whose target has no Node. */
+export interface Needy {
+  order: ConnectOrder;
+  link: ChildLink;
+  /** Something has moved: the time for the connection begins again. */
+  onProgress(): void;
+  /** Goes on with the Node that is there now; `known` is the process that runs it. */
+  ready(node: string, rest: Buffer, known: KnownRuntime | undefined): void;
+  fail(failure: Failure): void;
+}
 
 const UNKNOWN: ExitStatus = { exitCode: null, signal: null };
 
@@ -58,6 +73,9 @@ export class Connector implements ParentLayer {
   readonly #children: Map<ContextId, Child> = new Map();
   #failure: ExplainFailure | undefined;
   readonly #unexplained: Set<(failure: ExplainFailure) => void> = new Set();
+  readonly #known: KnownRuntimes = new KnownRuntimes();
+  #provision: ((needy: Needy) => void) | undefined;
+  readonly #needy: Needy[] = [];
 
   constructor(hop: Hop) {
     this.#hop = hop;
@@ -79,7 +97,7 @@ export class Connector implements ParentLayer {
     let link: ChildLink;
     try {
       if (!method) throw mitosError('ERR_MITOS_PROTOCOL', `No connection method "${order.method}" here`);
-      link = method.start(order, config, this.#hop);
+      link = this.#start(order, config, method);
     } catch (error) {
       const reason = toError(error, order.name);
       router.refuse(frame, toReason(reason));
@@ -89,16 +107,64 @@ export class Connector implements ParentLayer {
     this.#adopt(frame, order, stream, link, config);
   }
 
+  #start(order: ConnectOrder, config: ChildConfig, method: Method): ChildLink {
+    const { runtime = 'auto' } = order.options;
+    const known = this.#known.find(order, method.isFar === true);
+    order.search = { mode: runtime, known };
+    const link = method.start(order, config, this.#hop);
+    if (runtime === 'never') return link;
+    const again = (): ChildLink => {
+      order.search = { mode: 'push' };
+      return method.start(order, config, this.#hop);
+    };
+    return withRuntime(link, again, (needing, ready) => this.#provide(order, needing, ready));
+  }
+
+  /** Has a child provided with a Node; what that takes is asked for first, if it is not here yet. */
+  #provide(order: ConnectOrder, link: ChildLink, ready: Parameters<Provide>[1]): void {
+    const child = this.#children.get(order.id) as Child;
+    child.progress.stage = 'push';
+    const needy: Needy = {
+      order,
+      link,
+      onProgress: () => child.pending && !child.isSettled && this.#startTimer(child),
+      ready: (node, rest, known) => {
+        if (known) this.#known.add(order, known);
+        ready(node, rest);
+      },
+      fail: (error) => !child.isSettled && this.#giveUp(child, undefined, error as Failure & Error),
+    };
+    if (this.#provision) return this.#provision(needy);
+    if (!this.#needy.length) this.#askFor(PROVISION);
+    this.#needy.push(needy);
+  }
+
+  /** Takes what provides children with a Node. */
+  provideBy(provision: (needy: Needy) => void): void {
+    this.#provision = provision;
+    for (const needy of this.#needy.splice(0)) provision(needy);
+  }
+
+  #askFor(bundle: string): void {
+    const { router, config } = this.#hop;
+    router.route(jsonFrame(CONTROL, MASTER, config.id, GET_BUNDLE, BUNDLE, bundle), undefined);
+  }
+
+  #startTimer(child: Child): void {
+    const { pending, order } = child;
+    if (!pending) return;
+    const timeoutMs = order.options.connectTimeoutMs ?? 30000;
+    this.#hop.clock.clearTimeout(pending.timer);
+    pending.timer = this.#hop.clock.setTimeout(() => {
+      if (child.pending && !child.isSettled) this.#giveUp(child, timeoutMs);
+    }, timeoutMs);
+  }
+
   #methodOf({ method }: ConnectOrder): Method | undefined {
     return this.#hop.methods[method] as Method | undefined;
   }
 
   #adopt(frame: Buffer, order: ConnectOrder, stream: Stream, link: ChildLink, config: ChildConfig): void {
-    const timeoutMs = order.options.connectTimeoutMs ?? 30000;
-    const timer = this.#hop.clock.setTimeout(() => {
-      const child = this.#children.get(order.id);
-      if (child?.pending && !child.isSettled) this.#giveUp(child, timeoutMs);
-    }, timeoutMs);
     const progress: Progress = {
       name: order.name,
       method: order.method,
@@ -110,14 +176,29 @@ export class Connector implements ParentLayer {
     };
     let onGone = (): void => {};
     const gone = new Promise<void>((resolve) => (onGone = resolve));
-    const child: Child = { order, stream, link, progress, pending: { frame, timer }, reason: undefined, lost: undefined, gone, onGone };
+    const child: Child = {
+      order,
+      stream,
+      link,
+      progress,
+      pending: { frame, timer: undefined },
+      reason: undefined,
+      lost: undefined,
+      gone,
+      onGone,
+    };
     this.#children.set(order.id, child);
+    this.#startTimer(child);
     this.#watch(child, config);
     if (link.isBlind) this.#greet(child, config);
   }
 
   /** Writes preamble and greeting; everything that waits for the child follows in the same write. */
-  #greet({ order, stream, link }: Child, config: ChildConfig): void {
+  #greet(child: Child, config: ChildConfig): void {
+    const { order, stream, link } = child;
+    // A second time, it has been provided with a Node: the link does the rest.
+    if (child.isGreeted) return;
+    child.isGreeted = true;
     const own = this.#hop.config;
     const { preamble } = link;
     const greet = (firstBytes: number): Buffer => {
@@ -195,8 +276,8 @@ export class Connector implements ParentLayer {
   }
 
   /** Ends a child that does not come up; why is told when it has ended. */
-  #giveUp(child: Child, timeoutMs?: number): void {
-    child.givenUp = { progress: child.progress, status: UNKNOWN, link: child.link, timeoutMs };
+  #giveUp(child: Child, timeoutMs?: number, error?: Failure & Error): void {
+    child.givenUp = { progress: child.progress, status: { ...UNKNOWN, error }, link: child.link, timeoutMs };
     child.stream.close(mitosError('ERR_MITOS_DISCONNECTED', `"${child.order.name}" does not come up`));
     child.link.kill();
   }
@@ -249,7 +330,7 @@ export class Connector implements ParentLayer {
 
   /** Makes the error for a child that did not come up; what that takes is asked for first, if it is not here yet. */
   #explain(ended: Ended, tell: (reason: MitosError) => void): void {
-    const { clock, router, config } = this.#hop;
+    const { clock } = this.#hop;
     const { name, method } = ended.progress;
     if (this.#failure) return tell(this.#failure(ended));
     const plain = (): void => settle(mitosError('ERR_MITOS_TRANSPORT_EXIT', `Cannot connect "${name}" via ${method}`));
@@ -260,7 +341,7 @@ export class Connector implements ParentLayer {
     };
     const explain = (failure: ExplainFailure): void => settle(failure(ended));
     // One answer is for all that wait for it.
-    if (!this.#unexplained.size) router.route(jsonFrame(CONTROL, MASTER, config.id, GET_BUNDLE, BUNDLE, FAILURES), undefined);
+    if (!this.#unexplained.size) this.#askFor(FAILURES);
     this.#unexplained.add(explain);
   }
 

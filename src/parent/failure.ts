@@ -6,8 +6,8 @@ import type { ChildLink, ExitStatus } from './child-link.ts';
 export interface Progress {
   name: string;
   method: string;
-  /** `start`: nothing heard; `node`: the first stage has found a Node; `none`: it has found none; `old`: it is too old; `asked`: it asks what nobody can answer; `asked-again`: a prompt came twice. */
-  stage: 'start' | 'asked' | 'asked-again' | 'node' | 'none' | 'old';
+  /** `start`: nothing heard; `node`: the first stage has found a Node; `none`: it has found none; `old`: it is too old; `push`: it is provided with one; `asked`: it asks what nobody can answer; `asked-again`: a prompt came twice. */
+  stage: 'start' | 'asked' | 'asked-again' | 'node' | 'none' | 'old' | 'push';
   startedAt: number;
   now(): number;
   /** What the first stage said about Node; at `asked` the question. */

@@ -3,7 +3,8 @@
  * login shell, so it has no line break, no `!`, and no quote but those around the arguments.
  *
  * 1. `sh` looks for a Node (the given one, then PATH, then the usual places) and prints a line: the marker, `ok` and what it
- *    found, or the marker, `none` and what the machine is. Whatever came before the marker is noise.
+ *    found, or the marker and `none`. Whatever came before the marker is noise. Where there is none it reads on, over what was written for Node
+ *    before anybody knew, to a line that begins with the marker, and evaluates that: see provision-script.ts.
  * 2. It puts the protocol on descriptors 3 and 4, where processes that the child starts do not inherit it, `/dev/null` on 0,
  *    the program's own output on 1 and 2, and becomes that Node; but as the first process of a PID namespace it stays, and waits for
  *    Node: such a process cannot end itself by a signal.
@@ -12,6 +13,8 @@
  *
  * Everything here can be seen by every user of the machine: nothing but this goes on a command line.
  */
+
+import type { KnownRuntime, RuntimeSearch } from '../core/connect-order.ts';
 
 /** What the first stage needs to know. */
 export interface FirstStageOptions {
@@ -25,41 +28,77 @@ export interface FirstStageOptions {
   stdoutFd?: number | undefined;
   /** A descriptor that ends with the parent, for a watch on a context that has no I/O thread. */
   watchFd?: number | undefined;
+  /** Where to look for a Node, and what to do where there is none. @default look, and wait for more */
+  search?: RuntimeSearch | undefined;
 }
 
 /** The oldest Node that can run the core. */
 export const OLDEST_NODE: readonly [number, number] = [12, 22];
 
 /**
- * Where to look for a Node beside PATH, worst first; within a folder the newest comes last: snap, /opt (Homebrew, archives), n, volta;
+ * Folders whose `bin` may hold a Node, beside PATH, worst first; within a folder the newest comes last: snap, /opt (Homebrew, archives), n, volta;
  * fnm and mise; asdf and nvm. Patterns are as narrow as they can be short: a home may hold a million files.
  */
-export const NODE_PLACES: string =
-  '/snap/bin /opt/*/bin /usr/local/bin ~/n/bin ~/.volta/bin ~/.local/share/[fm]*[me]/*/*/*/bin ~/.[an][sv]*/*/*/*/bin';
+export const NODE_PLACES: string = '/snap /opt/* /usr/local ~/n ~/.volta ~/.local/share/[fm]*[me]/*/*/* ~/.[an][sv]*/*/*/*';
 
 /** The arguments of the program that gives a shell: `sh -c …`. */
 export function firstStage(options: FirstStageOptions): string[] {
-  const { marker, preambleBytes, node, stdoutFd, watchFd } = options;
+  const { marker, preambleBytes, node } = options;
+  const search = options.search || { mode: 'auto' };
+  const find = node ? '' : findNode(search);
+  const reader = readerFor(preambleBytes);
+  return [
+    'sh',
+    '-c',
+    `j=$1;shift;${find}${lastStep(options)}`,
+    marker,
+    search.known ? reader.replace(/,/, OWN_PATH) : reader,
+    ...(node || []),
+  ];
+}
+
+/** Sets the arguments to what was found; where that is nothing, says so, and goes no further. */
+function findNode({ mode, known }: RuntimeSearch): string {
+  const look = `for n in ${NODE_PLACES};do n=$n/bin/node;[ -x $n ]&&set $n $@;done;command -v node&&set node $@;`;
+  const orElse =
+    mode === 'never' ? 'echo $0 none `uname -sm`;exit;' : 'echo $0 none;while read l;do case $l in $0*)eval "${l#$0}";esac;done;exit;';
+  if (mode === 'push' || (known && known.isSure)) return `${known ? tryKnown(known) : 'false'}||{ ${orElse}};`;
+  return `${known ? `${tryKnown(known)}||{ shift $#;${look}};` : look}[ "$1" ]||{ ${orElse}};`;
+}
+
+/**
+ * Takes the program of a process that was given a runtime before, if it is still that process: what a process id means may change, so
+ * the program is opened first, and then the time at which the process was started is compared.
+ */
+function tryKnown({ pid, startedAt }: KnownRuntime): string {
+  return (
+    `{ command exec 8</proc/${pid}/exe;} 2>/dev/null&&read s</proc/${pid}/stat&&set \${s##*\\)}&&` +
+    `[ "\${20}" = ${startedAt} ]&&set /proc/self/fd/8`
+  );
+}
+
+/** Becomes the Node that the arguments say; `j` is the JavaScript for it. */
+export function lastStep({ node, stdoutFd, watchFd }: Pick<FirstStageOptions, 'node' | 'stdoutFd' | 'watchFd'>): string {
   const output = stdoutFd === undefined ? '>&2' : `>&${stdoutFd} ${stdoutFd}>&-`;
   const watch = watchFd === undefined ? '' : `(read x<&${watchFd};sleep 1;kill -9 0)>/dev/null 2>&1 ${stdoutFd}>&- &`;
   const close = watchFd === undefined ? '' : ` ${watchFd}<&-`;
-  const find =
-    `for n in ${NODE_PLACES};do [ -x $n/node ]&&set $n/node $@;done;command -v node&&set node $@;` +
-    '[ "$1" ]||{ echo $0 none `uname -sm`;exit;};';
-  const script =
-    `j=$1;shift;${node ? '' : find}echo $0 ok ${node ? '$*' : '$1'};${watch}x=;[ $$ = 1 ]||x=exec;` +
-    `$x ${node ? '"$@" -e "$j"' : '$1 -e "$j" $@'} 3<&0 4>&1 </dev/null ${output}${close}`;
-  return ['sh', '-c', script, marker, readerFor(preambleBytes), ...(node || [])];
+  return (
+    `echo $0 ok ${node ? '$*' : '$1'};${watch}x=;[ $$ = 1 ]||x=exec;` +
+    `$x ${node ? '"$@" -e "$j"' : '$1 -e "$j" $@'} 3<&0 4>&1 </dev/null ${output}${close}`
+  );
 }
 
-/** The JavaScript that Node is started with; `require` and `module` are global there, and what it sets is too. Its arguments are the Nodes that were found: one that is too old hands over to the next. */
+/** A Node that has no file: what it starts by its path is itself. `p` is its process. */
+export const OWN_PATH: string = ';p.execPath=p.argv[0]="/proc/"+p.pid+"/exe";';
+
+/** The JavaScript that Node is started with; `module` and the modules of Node are global there, and what it sets is too. Its arguments are the Nodes that were found: one that is too old hands over to the next. */
 function readerFor(preambleBytes: number): string {
   const [major, minor] = OLDEST_NODE;
   return (
-    `q=require,f=q("fs"),p=process,v=p.version.split(/\\D/),n=${preambleBytes},a=p.argv.splice(1),b=Buffer.alloc(n),o=0;` +
-    `if(a.shift(),+v[1]+v[2]/100<${major + minor / 100})p.exit(a[0]?q("child_process").spawnSync(a[0],p.execArgv.concat(a),` +
-    `{stdio:[0,1,2,3,4]}).status:f.writeSync(4,"old "+p.version+"\\n"));` +
-    `for(;o<n;)try{o+=f.readSync(3,b,o,n-o)||p.exit(1)}catch(e){/EAG/.test(e)||p.exit(2)}` +
-    `v=q("zlib").brotliDecompressSync(b)+"";Function(v)();module.exports.boot(v,b)`
+    `p=process,v=p.version.split(/\\D/),n=${preambleBytes},a=p.argv.splice(1),b=Buffer.alloc(n),o=0;` +
+    `if(a.shift(),+v[1]+v[2]/100<${major + minor / 100})p.exit(a[0]?child_process.spawnSync(a[0],p.execArgv.concat(a),` +
+    `{stdio:[0,1,2,3,4]}).status:fs.writeSync(4,"old "+p.version+"\\n"));` +
+    `for(;o<n;)try{o+=fs.readSync(3,b,o,n-o)||p.exit(1)}catch(e){/EAG/.test(e)||p.exit(2)}` +
+    `v=zlib.brotliDecompressSync(b)+"";Function(v)();module.exports.boot(v,b)`
   );
 }

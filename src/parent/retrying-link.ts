@@ -16,7 +16,7 @@ export interface Attempt {
 }
 
 /** Sends what was written before to each new inner transport, until one of them has answered. */
-class ReplayTransport implements Transport {
+export class ReplayTransport implements Transport {
   onData: (chunk: Buffer) => void = () => {};
   onDrain: () => void = () => {};
   onClose: (reason: Error | undefined) => void = () => {};
@@ -30,6 +30,11 @@ class ReplayTransport implements Transport {
     inner.onDrain = () => this.#inner === inner && this.onDrain();
     inner.onClose = (reason) => !this.written && this.onClose(reason);
     if (this.written?.length && inner.write(this.written.slice())) this.onDrain();
+  }
+
+  /** Holds what is written, until there is another one to use. */
+  leave(): void {
+    this.#inner = undefined;
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
@@ -99,6 +104,10 @@ export function retrying(start: (attempt: number) => ChildLink, delayOf: (failed
     transport,
     preamble: current.preamble,
     isBlind: current.isBlind,
+    tail: current.tail,
+    get marker() {
+      return current.marker;
+    },
     get argv() {
       return current.argv;
     },

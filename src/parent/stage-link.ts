@@ -25,6 +25,8 @@ export interface LinkParts {
   marker: string;
   preamble: Buffer;
   isBlind: boolean;
+  /** As {@link ChildLink.tail}. */
+  tail: string | undefined;
   /** What was run, without secrets; for error texts. */
   argv: readonly string[];
   exited: Promise<ExitStatus>;
@@ -44,7 +46,8 @@ export function newMarker(): string {
 }
 
 /** Joins the parts. */
-export function createStageLink({ inner, marker, ...parts }: LinkParts): StageLink {
+export function createStageLink({ inner, ...parts }: LinkParts): StageLink {
+  const { marker } = parts;
   const transport = new MarkerTransport(
     inner,
     marker,

@@ -21,13 +21,16 @@ export function startProcess(
   hop: Hop,
   plan: Partial<LaunchPlan> & Pick<LaunchPlan, 'prefix'>,
 ): ChildLink {
+  const { search } = order;
   return launch(
     {
       node: nodeCommand(order.options.node),
+      search,
       env: inheritedEnvironment(process.env),
       isThreadless: config.isThreadless,
       preamble: hop.sources.packedCore,
       ...plan,
+      ...(search && search.mode === 'push' ? { node: undefined } : {}),
     },
     config.limits.maxLogRecordBytes,
   );

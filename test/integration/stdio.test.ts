@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { firstStage } from '#src/parent/first-stage.js';
+import { type FirstStageOptions, firstStage } from '#src/parent/first-stage.js';
 import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
 import { PROCESSES, pidOf, startProgram, treeTest } from '../fixtures/programs/harness.js';
 
@@ -106,8 +106,11 @@ for (const mode of PROCESSES) {
   });
 }
 
-const STAGES = [
+const STAGES: readonly Omit<FirstStageOptions, 'marker'>[] = [
   { preambleBytes: 9999 },
+  { preambleBytes: 9999, search: { mode: 'never' } },
+  { preambleBytes: 9999, search: { mode: 'push' } },
+  { preambleBytes: 9999, search: { mode: 'auto', known: { pid: 4194304, startedAt: '123456789012', isSure: true } } },
   { preambleBytes: 9999, node: ['/usr/bin/node'] },
   { preambleBytes: 9999, node: ['/usr/bin/env', 'node'], stdoutFd: 5 },
   { preambleBytes: 9999, node: ['/usr/bin/node'], stdoutFd: 5, watchFd: 6 },
@@ -142,13 +145,27 @@ for (const [shell, argv] of [
         timeout: 5000,
       });
       assert.match(stdout, /^\/\S*node\nm{22} ok node\n$/);
-      const none = spawnSync(path, [...argv.slice(1), ...stage], {
-        input: '',
-        encoding: 'utf8',
-        env: { PATH: '/nowhere', HOME: '/nowhere' },
-        timeout: 5000,
-      });
+      const bare = { encoding: 'utf8', env: { PATH: '/nowhere', HOME: '/nowhere' }, timeout: 5000 } as const;
+      const none = spawnSync(path, [...argv.slice(1), ...stage], { input: '', ...bare });
       assert.match(none.stdout, /^m{22} (ok|none)/);
+      // Whatever was written for Node, it goes on with the line that begins with the marker.
+      const waiting = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0, search: { mode: 'push' } }).slice(1);
+      const written = Buffer.from('\0\xff\\\n$(echo no)`echo no`\x1b\xc3\n\n\n\nmmm echo no\n', 'latin1');
+      const input = Buffer.concat([written, Buffer.from(`${'m'.repeat(22)} echo "$0 heard";exit 5\necho no\n`)]);
+      const heard = spawnSync(path, [...argv.slice(1), ...waiting], { input, ...bare });
+      assert.deepEqual([heard.stdout, heard.status], [`${'m'.repeat(22)} none\n${'m'.repeat(22)} heard\n`, 5]);
+      // A process that is not the one that was meant gives nothing.
+      const startedAt = /.*\) (?:\S+ ){19}(\d+)/.exec(readFileSync('/proc/self/stat', 'latin1'))?.[1] as string;
+      for (const [pid, at, ok] of [
+        [process.pid, startedAt, true],
+        [process.pid, `${startedAt}1`, false],
+        [4194305, startedAt, false],
+      ] as const) {
+        const known = { pid, startedAt: at, isSure: true };
+        const script = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0, search: { mode: 'auto', known } }).slice(1);
+        const { stdout: said } = spawnSync(path, [...argv.slice(1), ...script], { input: '', ...bare });
+        assert.match(said, ok ? /^m{22} ok \/proc\/self\/fd\/8\n/ : /^m{22} none\n$/);
+      }
     },
   );
 }

@@ -94,7 +94,7 @@ function surroundingFacts(found: Surroundings): Fact[] {
 
 /** Where a Node may be: as the first stage looks for one. */
 const CANDIDATES: string =
-  `for n in \`command -v node\` \`command -v nodejs\` ${NODE_PLACES};do [ -d "$n" ]&&n=$n/node;` +
+  `for n in \`command -v node\` \`command -v nodejs\` ${NODE_PLACES};do [ -d "$n" ]&&n=$n/bin/node;` +
   '[ -f "$n" ]&&[ -x "$n" ]&&echo "$n `"$n" -v 2>&1 </dev/null`";done;:';
 
 async function candidates(context: Place): Promise<Fact[]> {

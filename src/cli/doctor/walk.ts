@@ -76,7 +76,7 @@ async function take(router: Router, place: Place, step: TargetStep, isLast: bool
   router.on('log', listen);
   const startedAt = performance.now();
   try {
-    const context = await place.connect(specOf(step));
+    const context = await connect(place, step, facts);
     const connectMs = performance.now() - startedAt;
     told.name = context.name;
     const times = await measureTimes(context, connectMs, startedAt);
@@ -89,6 +89,20 @@ async function take(router: Router, place: Place, step: TargetStep, isLast: bool
     return { told };
   } finally {
     router.off('log', listen);
+  }
+}
+
+/** Connects; where there is no Node, says first how one would get there. */
+async function connect(place: Place, step: TargetStep, facts: Fact[]): Promise<Context> {
+  const spec = specOf(step) as object;
+  if ('runtime' in step.options || step.method === 'worker') return place.connect(spec as never);
+  try {
+    return await place.connect({ ...spec, runtime: 'look' } as never);
+  } catch (error) {
+    const { code, way, target } = error as { code?: string; way?: string; target?: object };
+    if (code !== 'ERR_MITOS_NO_RUNTIME' || !way) throw error;
+    facts.push(fact('note', 'Node', `there is none; one would be sent, and run ${way}`, { data: { way, target: target ?? null } }));
+    return place.connect(spec as never);
   }
 }
 

@@ -23,7 +23,10 @@ export async function startSshd(room: LabRoom, options: SshdOptions = {}): Promi
     const config = writeConfig(room, folder, port, keys, options);
     const log = join(folder, 'log');
     const sshd = [findCommand('sshd') ?? 'sshd', '-D', '-f', config, '-E', log];
-    const daemon = new Daemon(options.hidesNode === true ? withoutNode(room, sshd) : sshd, join(folder, 'output'));
+    const daemon = new Daemon(
+      options.hidesNode === true ? withoutNode(room, sshd, options.isReadOnly === true) : sshd,
+      join(folder, 'output'),
+    );
     const readLog = (): string => tryRun(['cat', log]).stdout;
     try {
       await daemon.until(() => (/^Server listening on/m.test(readLog()) ? true : undefined));
@@ -122,13 +125,20 @@ function defaultEnv(node: string): Record<string, string> {
   return standard.includes(dirname(node)) ? {} : { PATH: [dirname(node), ...standard].join(':') };
 }
 
+/** Text for a shell in a mount namespace of its own. */
+const READ_ONLY =
+  'for d in /tmp /var/tmp /dev/shm /run; do mount --bind $d $d && mount -o remount,bind,noexec $d || exit; done; ' +
+  'mount -o remount,bind,ro / || exit; ';
+
 /** The same command where all files that are Node by name cannot be executed. */
-function withoutNode({ directory }: LabRoom, argv: readonly string[]): string[] {
+function withoutNode({ directory }: LabRoom, argv: readonly string[], isReadOnly: boolean): string[] {
   const empty = join(directory, 'no-node');
   appendFileSync(empty, '', { mode: 0o600 });
   const script =
     'for n in node nodejs; do for d in $(echo $PATH | tr : " ") /usr/bin /usr/local/bin /opt/node*/bin /snap/bin; do ' +
-    '[ -f $d/$n ] && [ -x $d/$n ] && mount --bind "$0" $d/$n; done; done; exec "$@"';
+    '[ -f $d/$n ] && [ -x $d/$n ] && mount --bind "$0" $d/$n; done; done; ' +
+    (isReadOnly ? READ_ONLY : '') +
+    'exec "$@"';
   return ['unshare', '--mount', 'sh', '-c', script, empty, ...argv];
 }
 

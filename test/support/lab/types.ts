@@ -122,6 +122,8 @@ export interface SshdOptions {
   env?: Readonly<Record<string, string>>;
   /** Makes Node's own files unreachable for the sessions (a mount namespace), except copies the lab made, such as `nodeIn` of a user. @default false */
   hidesNode?: boolean;
+  /** With `hidesNode`: the sessions see a root that is read-only; /tmp, /var/tmp, /dev/shm and /run can be written to, but nothing runs there. @default false */
+  isReadOnly?: boolean;
   /** More lines for sshd_config; they come first, and the first value wins. */
   lines?: readonly string[];
 }
