@@ -464,11 +464,8 @@ export class Importer {
       const target = typeof dep === 'number' && !at(dep) ? take(host.requestSync({ id: dep, node }), dep) : dep;
       return typeof target === 'string'
         ? target
-        : (
-            (typeof target === 'number'
-              ? at(target)
-              : spaceOf(target, isRequire ? 'MODULE_NOT_FOUND' : 'ERR_MODULE_NOT_FOUND')) as Loaded
-          ).def.url;
+        : ((typeof target === 'number' ? at(target) : spaceOf(target, isRequire ? 'MODULE_NOT_FOUND' : 'ERR_MODULE_NOT_FOUND')) as Loaded)
+            .def.url;
     };
 
     const importFrom = async (from: Loaded, name: unknown): Promise<unknown> => {

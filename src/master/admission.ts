@@ -5,8 +5,8 @@
 import { lstatSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { refuseMount } from './resource-rules.ts';
 import type { ModuleAnswer } from '../core/importer.ts';
+import { refuseMount } from './resource-rules.ts';
 import { packageOf } from './source.ts';
 
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;

@@ -243,7 +243,12 @@ export class ModuleGraph {
     const resource =
       kind === 'resolve' || kind === 'locate' ? this.#resourceAt(item, specifier, isImport ? 'import' : 'require') : undefined;
     if (resource) return resource;
-    const target = this.#versions.find(this.#plain(item), specifier, isImport ? 'import' : 'require', kind === 'import' || kind === 'require');
+    const target = this.#versions.find(
+      this.#plain(item),
+      specifier,
+      isImport ? 'import' : 'require',
+      kind === 'import' || kind === 'require',
+    );
     if (typeof target !== 'number') return { target, modules: [] };
     if (kind === 'resolve' || kind === 'locate') return { target, modules: [this.#def(this.#items[target] as Item)] };
     return { target, modules: this.closureOf(target, edition) };
