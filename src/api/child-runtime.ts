@@ -143,7 +143,7 @@ export class ChildRuntime implements Runtime {
   sendMethod(dst: ContextId, method: string): MaybePromise<void> {
     let sent = this.#bundlesSent.get(dst);
     if (!sent) this.#bundlesSent.set(dst, (sent = { last: undefined, names: new Set() }));
-    for (const name of ['parent', method]) {
+    for (const name of ['parent', 'relay', method]) {
       if (sent.names.has(name)) continue;
       sent.names.add(name);
       const bundle = this.#bundle(name);

@@ -67,7 +67,7 @@ export class Hop {
   readonly methods: Record<string, unknown> = {};
   /** What bundles have added to the router, by handle. */
   readonly extensions: Map<number, RouterExtension> = new Map();
-  /** What this context was sent of modules, as it came: children may need the same. */
+  /** Modules for this context and for those behind it, as they came: others behind it may need the same. */
   readonly loads: Buffer[] = [];
   /** What bundles can import: the exports of the core, and those of the parent layer once it is here. */
   #core: object;
@@ -80,10 +80,7 @@ export class Hop {
     this.#core = core;
     this.host = host;
     const hooks: RouterHooks = {
-      deliver: (frame) => {
-        if (handleOf(frame) === LOAD && config.ancestors.includes(authOf(frame))) this.loads.push(Buffer.from(frame));
-        host.deliver(frame);
-      },
+      deliver: (frame) => host.deliver(frame),
       onHello: (stream, data) => this.parentLayer?.onHello(stream, data),
       onConnect: (frame) => this.#onConnect(frame),
       onShutdown: (frame, id, graceMs) => this.#onShutdown(frame, id, graceMs),
@@ -110,7 +107,11 @@ export class Hop {
       clock: this.clock,
       keepAlive,
       isThin,
-      onFrame: (stream, frame) => this.router.route(frame, stream),
+      onFrame: (stream, frame) => {
+        if (stream === this.router.parent && handleOf(frame) === LOAD && this.config.ancestors.includes(authOf(frame)))
+          this.loads.push(Buffer.from(frame));
+        this.router.route(frame, stream);
+      },
       onClose,
     });
   }

@@ -24,7 +24,7 @@ export function encodeLive(live: LiveValues, value: object, dst: ContextId): Des
   if (CONTEXT in value) {
     const { id, name } = value as unknown as { id: ContextId; name: string };
     openWay(live, dst, id);
-    live.onContextSent(dst);
+    live.onContextSent(dst, id);
     return { t: 'context', i: id, n: name };
   }
   if (value instanceof Sender) {

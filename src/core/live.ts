@@ -24,7 +24,7 @@ export class LiveValues implements ItemCodec {
   /** Makes a Context; set by whoever has that class. */
   makeContext: (id: ContextId, name: string) => unknown = () => undefined;
   /** Called when a context is about to be handed to `dst`, which needs the Context class then. */
-  onContextSent: (dst: ContextId) => void = () => {};
+  onContextSent: (dst: ContextId, id: ContextId) => void = () => {};
   /** While set, what has to be undone when the call at hand is over is put here. */
   disposers: (() => void)[] | undefined;
   #channels: Channels | undefined;

@@ -108,6 +108,11 @@ export class MasterRuntime implements Runtime {
     });
     this.responder = new Responder(this.endpoint, this.graph, BUNDLES, (dst) => this.#firstHopOf(dst));
     this.resources = new ResourceResponder(this.endpoint, this.graph, this.responder);
+    this.responder.useRelays = (to) => this.#useRelays(to);
+    this.responder.onLibrary = (dst) => {
+      const context = this.registry.get(dst);
+      if (context && this.#childrenOf(context)) this.#useRelays(dst);
+    };
     this.responder.levelOf = (dst) => this.#levelOf(dst);
     this.responder.onWritten = () => this.#speeds?.watch();
     this.registry = new ContextRegistry(this);
@@ -124,7 +129,11 @@ export class MasterRuntime implements Runtime {
       (progress) => options.emit('runtime', progress),
     );
     this.live.makeContext = (id, name) => this.registry.get(id) || this.registry.obtain(id, name, null, '');
-    this.live.onContextSent = (dst) => this.#sendApi(dst);
+    this.live.onContextSent = (dst, id) => {
+      this.#sendApi(dst);
+      // Who stands above it sends it modules by the hops between.
+      if (dst !== this.endpoint.id) this.#useRelays(id);
+    };
     this.endpoint.onTree = (notice) => {
       if (notice.kind === 'gone') {
         this.responder.forget(notice);
@@ -203,7 +212,19 @@ export class MasterRuntime implements Runtime {
 
   sendMethod(dst: ContextId, method: string): void {
     const context = this.registry.get(dst);
-    if (context && context !== this.self) this.#sendBundles(context, ['parent', method]);
+    if (!context || context === this.self) return;
+    // The new one is among its children already.
+    const needsRelay = this.#childrenOf(context) > 1 || this.responder.hasLibrary(dst);
+    this.#sendBundles(context, needsRelay ? ['parent', method, 'relay'] : ['parent', method]);
+  }
+
+  #childrenOf(context: Context): number {
+    return this.registry.all().filter(({ via }) => via === context).length;
+  }
+
+  /** Has the hops on the way to a context keep modules for those behind them. */
+  #useRelays(to: ContextId): void {
+    for (let at = this.registry.get(to); at?.via; at = at.via) if (this.#childrenOf(at)) this.#sendBundles(at, ['relay']);
   }
 
   /** Sends bundles for the hop of a context, if they have not been sent. */

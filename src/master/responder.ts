@@ -32,6 +32,8 @@ interface Sent {
   ids: Set<number>;
   refs: Set<string>;
   hasExtra: boolean;
+  /** Whether it has the module `mitos`. */
+  hasLibrary: boolean;
   questions: number;
   /** The version of Node there, once it has asked for modules that its Node understands. */
   node?: string;
@@ -54,6 +56,14 @@ export class Responder {
   readonly stats: ResponderStats = { modules: 0, moduleBytes: 0, requests: 0 };
   /** Told of every module that is sent, if anybody listens. */
   onModule: ((module: SentModule) => void) | undefined;
+  /** Has the hops on the way to a context keep modules. */
+  useRelays: (to: ContextId) => void = () => {};
+  /** Told when a context is sent the library itself. */
+  onLibrary: (dst: ContextId) => void = () => {};
+  /** Whether a context has been sent the library itself. */
+  hasLibrary(dst: ContextId): boolean {
+    return this.#sent.get(dst)?.hasLibrary === true;
+  }
   /** How hard to compress what goes to a context. */
   levelOf: (dst: ContextId) => PackLevel = () => 'usual';
   /** Told when batches have been written. */
@@ -105,10 +115,16 @@ export class Responder {
 
   /** Sends what `dst` lacks of these modules, or has it sent by the hops on the way as far as they have it. */
   #pass(dst: ContextId, defs: readonly ModuleDef[], occasion: Occasion): void {
-    const { ids } = this.#sentTo(dst);
+    const sent = this.#sentTo(dst);
+    const { ids } = sent;
     const missing = defs.filter(({ id }) => !ids.has(id)).map(({ id }) => id);
     for (const id of missing) ids.add(id);
     if (!missing.length) return;
+    // With the library, it may call those behind it by itself.
+    if (!sent.hasLibrary && defs.some(({ url }) => url === 'mitos:api')) {
+      sent.hasLibrary = true;
+      this.onLibrary(dst);
+    }
     const written: Batch[] = [];
     this.#linkTo(this.#firstHopOf(dst)).pass(dst, missing, this.#finder(dst, defs, written));
     this.#tell(dst, defs, missing, written, occasion);
@@ -123,7 +139,10 @@ export class Responder {
 
   #linkTo(peer: ContextId): RelayLink {
     let link = this.#links.get(peer);
-    if (!link) this.#links.set(peer, (link = new RelayLink(peer, (handle, message) => this.#endpoint.send(peer, handle, 0, message))));
+    if (!link) {
+      const send = (handle: number, message: Buffer, dst: ContextId): void => this.#endpoint.send(dst, handle, 0, message);
+      this.#links.set(peer, (link = new RelayLink(peer, send, (to) => this.useRelays(to))));
+    }
     return link;
   }
 
@@ -140,7 +159,7 @@ export class Responder {
 
   #sentTo(dst: ContextId): Sent {
     let sent = this.#sent.get(dst);
-    if (!sent) this.#sent.set(dst, (sent = { ids: new Set(), refs: new Set(), hasExtra: false, questions: 0 }));
+    if (!sent) this.#sent.set(dst, (sent = { ids: new Set(), refs: new Set(), hasExtra: false, hasLibrary: false, questions: 0 }));
     return sent;
   }
 

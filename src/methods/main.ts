@@ -4,7 +4,6 @@
  */
 import type { Hop } from '../core/hop.ts';
 import { Connector } from '../parent/connector.ts';
-import { Relay } from '../parent/relay.ts';
 
 export { LineSplitter } from '../core/line-splitter.ts';
 export { Dialogue } from '../parent/dialogue.ts';
@@ -18,8 +17,5 @@ export { nodeCommand, startProcess } from '../parent/start.ts';
 
 /** Idempotent. */
 export function install(hop: Hop): void {
-  if (hop.parentLayer) return;
-  hop.parentLayer = new Connector(hop);
-  // The master has all modules itself.
-  if (hop.config.ancestors.length) new Relay(hop);
+  if (!hop.parentLayer) hop.parentLayer = new Connector(hop);
 }

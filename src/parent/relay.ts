@@ -14,7 +14,7 @@ import type { Batch } from '../core/module-pack.ts';
 import { fromReason, type Reason, toReason } from '../core/reason.ts';
 import { fromRanges, type RelayHead, readRelayMessage } from '../core/relay-message.ts';
 import type { Stream } from '../core/stream.ts';
-import { type ContextId, DEAD, HEADER, jsonFrame, jsonOf, MASTER, NORMAL, replyToOf, srcOf, writeHeader } from '../core/wire.ts';
+import { type ContextId, DEAD, dstOf, HEADER, jsonFrame, jsonOf, MASTER, NORMAL, replyToOf, srcOf, writeHeader } from '../core/wire.ts';
 import { type Answer, RelayLink } from './relay-link.ts';
 import { RelayStore } from './relay-store.ts';
 
@@ -66,15 +66,17 @@ export class Relay {
     return link;
   }
 
-  /** Takes over what this context was sent itself. */
+  /** Takes over what this context, and those behind it, were sent without its doing. */
   #takeLoads(): void {
     for (const frame of this.#hop.loads.splice(0)) {
       const data = this.#loadParts.add(frame);
       if (!data) continue;
       try {
         const ids = unpackModules(data, Infinity).map(({ id }) => id);
+        const dst = dstOf(frame);
+        const stream = this.#hop.router.routes.lookup(dst);
         this.#store.add(ids, data);
-        this.#self.has(ids);
+        (stream ? this.#linkTo(stream) : this.#self).has(ids, dst);
       } catch {
         // The context has found that out too, and asks again.
       }

@@ -158,8 +158,7 @@ test('To a hop further below goes what its link has not carried, with the ids of
 
 test('What the hop was sent itself is there for its children, and what is there for them it gets without asking', () => {
   const place = new Place();
-  for (const message of cut(packModules([def(1), def(2)])))
-    place.hop.router.route(writeHeader(message, NORMAL, HOP, 0, LOAD, 0), place.streams.parent);
+  for (const message of cut(packModules([def(1), def(2)]))) place.streams.parent.feed(writeHeader(message, NORMAL, HOP, 0, LOAD, 0));
   assert.deepEqual(place.seen('self'), [{ handle: LOAD, ids: [1, 2] }]);
   place.bring(A, [3], [1, 2]);
   assert.deepEqual(
@@ -171,6 +170,26 @@ test('What the hop was sent itself is there for its children, and what is there 
   );
   place.relayed({ to: HOP, ids: [1, 3] });
   assert.deepEqual(place.seen('self'), [{ handle: LOAD, ids: [3] }]);
+  assert.deepEqual(place.seen('parent'), []);
+});
+
+test('What a child was sent through the hop is there for the others, and not sent to that child again', () => {
+  const place = new Place();
+  for (const message of cut(packModules([def(1), def(2)]))) place.streams.parent.feed(writeHeader(message, NORMAL, A, 0, LOAD, 0));
+  for (const message of cut(packModules([def(3)]))) place.streams.parent.feed(writeHeader(message, NORMAL, FAR, 0, LOAD, 0));
+  assert.deepEqual(place.seen('a'), [{ handle: LOAD, ids: [1, 2] }]);
+  assert.deepEqual(place.seen('b'), [{ handle: LOAD, ids: [3] }]);
+  place.relayed({ to: A, ids: [1, 3] });
+  assert.deepEqual(place.seen('a'), [{ handle: LOAD, ids: [3] }]);
+  // The link to the hop below has carried it, for one behind that.
+  place.relayed({ to: B, ids: [1, 3] });
+  assert.deepEqual(
+    place.seen('b').map(({ handle, ids }) => ({ handle, ids })),
+    [
+      { handle: LOAD, ids: [1, 2] },
+      { handle: RELAY, ids: [] },
+    ],
+  );
   assert.deepEqual(place.seen('parent'), []);
 });
 
