@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--quick] [--json] [rpc pipeline results connect bytes modules memory many ssh]`: what the library costs, each figure beside a floor or
+ * `npm run bench -- [--quick] [--json] [rpc pipeline results connect bytes modules memory many ssh packages push]`: what the library costs, each figure beside a floor or
  * a peer that is measured in the same run. Figures and ratios are medians; nothing here fails, a missed target is only told.
  */
 import { parseArgs } from 'node:util';
@@ -10,7 +10,9 @@ import { measureConnect } from './rows/connect.ts';
 import { measureMany } from './rows/many.ts';
 import { measureMemory } from './rows/memory.ts';
 import { measureModules } from './rows/modules.ts';
+import { measurePackages } from './rows/packages.ts';
 import { measurePipeline } from './rows/pipeline.ts';
+import { measurePush } from './rows/push.ts';
 import { measureResults } from './rows/results.ts';
 import { measureRpc } from './rows/rpc.ts';
 import { measureSsh } from './rows/ssh.ts';
@@ -25,6 +27,8 @@ const GROUPS: Record<string, (plan: Plan) => Promise<Row[]>> = {
   memory: measureMemory,
   many: measureMany,
   ssh: measureSsh,
+  packages: measurePackages,
+  push: measurePush,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } });
