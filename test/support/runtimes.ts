@@ -24,15 +24,17 @@ export interface ExecutableOptions {
   attached?: string;
   /** Whether it needs bytes that its segments do not name. */
   isOdd?: boolean;
+  /** A program that it becomes, with its own arguments; it prints nothing then. */
+  becomes?: string;
   /** Makes two of them differ. */
   salt?: string;
 }
 
 /** An ELF executable that prints `v20.19.5` and ends. */
 export function executable(options: ExecutableOptions = {}): Buffer {
-  const { arch = ELSEWHERE, version = '20.19.5', symbols = 5000, attached = '', isOdd = false, salt = '' } = options;
-  const message = Buffer.from(`v${version}\n`);
-  const code = arch === 'arm64' ? armCode(message.length) : x64Code(message.length);
+  const { arch = ELSEWHERE, version = '20.19.5', symbols = 5000, attached = '', isOdd = false, becomes, salt = '' } = options;
+  const message = Buffer.from(becomes === undefined ? `v${version}\n` : `${becomes}\0`);
+  const code = becomes !== undefined ? becomingCode(arch) : arch === 'arm64' ? armCode(message.length) : x64Code(message.length);
   const start = 0x78;
   const loaded = Buffer.concat([code, message, Buffer.from(salt)]);
   const head = Buffer.alloc(start);
@@ -66,6 +68,15 @@ function x64Code(length: number): Buffer {
 
 function armCode(length: number): Buffer {
   const words = [0xd2800020, 0x100000e1, (0xd2800002 | (length << 5)) >>> 0, 0xd2800808, 0xd4000001, 0xd2800000, 0xd2800ba8, 0xd4000001];
+  const code = Buffer.alloc(4 * words.length);
+  for (const [at, word] of words.entries()) code.writeUInt32LE(word, 4 * at);
+  return code;
+}
+
+/** execve(path, its arguments, its environment); exit(1) */
+function becomingCode(arch: string): Buffer {
+  if (arch !== 'arm64') return Buffer.from('488b0424488d742408488d54c608488d3d13000000b83b0000000f05bf01000000b83c0000000f05', 'hex');
+  const words = [0xf94003e9, 0x910023e1, 0x8b090c22, 0x91002042, 0x100000c0, 0xd2801ba8, 0xd4000001, 0xd2800020, 0xd2800ba8, 0xd4000001];
   const code = Buffer.alloc(4 * words.length);
   for (const [at, word] of words.entries()) code.writeUInt32LE(word, 4 * at);
   return code;
