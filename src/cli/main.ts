@@ -88,10 +88,11 @@ async function runRun(given: Given): Promise<void> {
   if (script === undefined) throw new UsageError('the command run needs a script and a target', 'run');
   if (texts.length === 0) throw new UsageError('the command run needs a target', 'run');
   const concurrency = numberOf(given, 'concurrency', 10, 'run', true);
-  const [{ main }, { readTargets }, { readProgram, readRunArguments, run }] = await Promise.all([
+  const [{ main }, { readTargets }, { readProgram, readRunArguments, run }, { showPushes }] = await Promise.all([
     import('../index.ts'),
     import('./targets.ts'),
     import('./run.ts'),
+    import('./push-progress.ts'),
   ]);
   const program = readProgram(script);
   const args = readRunArguments(given.rest, given.values['json-args'] === true);
@@ -99,6 +100,7 @@ async function runRun(given: Given): Promise<void> {
   await main(
     import.meta,
     async (router) => {
+      showPushes(router, process.stderr, process.env);
       const options = { args, concurrency, isJson: given.values['json'] === true, isExplained: given.values['explain'] === true };
       try {
         if (!(await run(router, targets, program, options))) process.exitCode = 1;

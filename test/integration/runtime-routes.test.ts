@@ -84,19 +84,16 @@ function pushTest(
   });
 }
 
-for (const version of ['8', '10']) {
-  pushTest(`Where the only Node is a real Node ${version}, one is sent: over ssh, and further on`, both(here, needsNodes(version)), async (router, source) => {
-    const folder = folderOfOld(version);
-    await using old = await lab.sshd({ hidesNode: true, env: { PATH: `${folder}:/usr/bin:/bin` } });
-    await rejectsWith(router.ssh(toUser(old, user, { runtime: 'never' })), 'ERR_MITOS_RUNTIME_OLD');
-    const context = await isSentTo(router.ssh(toUser(old, user)));
-    isRead(source, 1);
-    // It is known there now: the old one is not asked again, and nothing is sent.
-    await isSentTo(router.ssh(toUser(old, user)));
-    await isSentTo(context.local());
-    isRead(source, 1);
-  });
-}
+pushTest('Where the only Node is a real Node 8, one is sent, once', both(here, needsNodes('8')), async (router, source) => {
+  await using old = await lab.sshd({ hidesNode: true, env: { PATH: `${folderOfOld('8')}:/usr/bin:/bin` } });
+  await rejectsWith(router.ssh(toUser(old, user, { runtime: 'never' })), 'ERR_MITOS_RUNTIME_OLD');
+  const context = await isSentTo(router.ssh(toUser(old, user)));
+  isRead(source, 1);
+  // It is known there now: the old one is not asked again, and nothing is sent.
+  await isSentTo(router.ssh(toUser(old, user)));
+  await isSentTo(context.local());
+  isRead(source, 1);
+});
 
 pushTest('Behind sudo with a password one is sent where the Node is too old', both(here, needsNodes('10')), async (router) => {
   const folder = folderOfOld('10');
@@ -190,7 +187,6 @@ testWithOracle('A container whose image has no Node is sent one', both(needs('po
   const { router } = quietRouter({ runtimes: source });
   try {
     const options = { container: container.name, path: container.tool };
-    await rejectsWith(router.podman({ ...options, runtime: 'never' }), 'ERR_MITOS_NO_RUNTIME');
     const target = await isSentTo(router.podman(options));
     await isSentTo(target.local());
     isRead(source, 1);
@@ -215,10 +211,10 @@ const target = (options: Record<string, string> = {}): string =>
 
 testWithOracle('mitos ping and mitos run send a Node, and say so in one line', here, async ({ signal }) => {
   const file = join(lab.directory, 'program.mjs');
-  writeFileSync(file, 'export default () => process.execPath;\n');
+  writeFileSync(file, 'export default () => process.execPath;\n', { mode: 0o644 });
   for (const [args, stdout] of [
     [['ping', '-c', '1', target()], /^ok {3}ssh:.*connected in/],
-    [['run', target(), '-e', 'process.execPath'], /\/proc\/\d+\/exe/],
+    [['run', file, target()], /\/proc\/\d+\/exe/],
   ] as const) {
     const ended = await cli(signal, ...args);
     assert.equal(ended.code, 0, ended.stderr);
