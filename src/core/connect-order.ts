@@ -18,20 +18,12 @@ export interface ConnectOrder {
   search?: RuntimeSearch;
 }
 
-/** A process that runs a Node without a file. */
-export interface KnownRuntime {
-  pid: number;
-  /** Field 22 of its `/proc/<pid>/stat`: no two processes of one id have the same. */
-  startedAt: string;
-  /** Whether the target is known to have no other. */
-  isSure?: boolean;
-}
-
 /** How the first stage gets at a Node. */
 export interface RuntimeSearch {
   /** `never`: it is there, or the first stage ends; `auto` and `look`: where there is none, it waits to be given one; `push`: it does so without looking for one that is installed. */
   mode: 'auto' | 'never' | 'push' | 'look';
-  known?: KnownRuntime | undefined;
+  /** What sets the arguments of the shell to a Node that was pushed before, or fails. No other one is looked for then. */
+  known?: string | undefined;
 }
 
 /** Writes an order. */

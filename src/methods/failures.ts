@@ -39,5 +39,5 @@ export const EXPLAIN: Readonly<Record<string, Explain>> = {
 
 /** Gives a hop's parent layer what explains failures. */
 export function install(hop: Hop): void {
-  (hop.parentLayer as Connector).explainBy((ended: Ended) => connectFailure(ended, EXPLAIN[ended.progress.method]));
+  (hop.parentLayer as Connector).failures.give((ended: Ended) => connectFailure(ended, EXPLAIN[ended.progress.method]));
 }

@@ -9,7 +9,7 @@ export { LineSplitter } from '../core/line-splitter.ts';
 export { Dialogue } from '../parent/dialogue.ts';
 export { inheritedEnvironment } from '../parent/environment.ts';
 export { howEnded, isShortage } from '../parent/failure.ts';
-export { OLDEST_NODE, OWN_PATH } from '../parent/first-stage.ts';
+export { OLDEST_NODE, OWN_PATH, WITHOUT_FILE } from '../parent/first-stage.ts';
 export { shellWord, shellWords } from '../parent/quote.ts';
 export { retrying } from '../parent/retrying-link.ts';
 export { newMarker } from '../parent/stage-link.ts';

@@ -8,6 +8,5 @@ import { Provisioner } from '../parent/provision.ts';
 /** Gives a hop's parent layer what provides its children. Idempotent. */
 export function install(hop: Hop): void {
   if (hop.extensions.has(BLOB)) return;
-  const provisioner = new Provisioner(hop, new Blobs(hop));
-  (hop.parentLayer as Connector).provideBy((needy) => provisioner.provide(needy));
+  (hop.parentLayer as Connector).provision.give(new Provisioner(hop, new Blobs(hop)));
 }

@@ -5,18 +5,19 @@
  * in the stream's queues and goes out right behind the preamble, without waiting for any answer. One deadline covers it all.
  */
 import type { ChildConfig, ContextInfo } from '../core/config.ts';
-import { type ConnectOrder, type KnownRuntime, unpackOrder } from '../core/connect-order.ts';
+import { type ConnectOrder, unpackOrder } from '../core/connect-order.ts';
 import { type MitosError, mitosError } from '../core/errors.ts';
-import { BUNDLE, GET_BUNDLE, HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
+import { HELLO, LOG, SHUTDOWN } from '../core/handles.ts';
 import type { Hop, ParentLayer } from '../core/hop.ts';
 import { LogLimiter, type LogSource } from '../core/log.ts';
 import { fromReason, toReason } from '../core/reason.ts';
 import type { Stream } from '../core/stream.ts';
-import { CONTROL, type ContextId, dataOf, jsonFrame, MASTER, NORMAL, srcOf, VERSION } from '../core/wire.ts';
+import { CONTROL, type ContextId, dataOf, jsonFrame, NORMAL, srcOf, VERSION } from '../core/wire.ts';
+import { type Child, configFor, newChild, startFailure, wipe } from './child.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { type Ended, type ExplainFailure, endOfChild, type Failure, isShortage, type Progress } from './failure.ts';
-import { KnownRuntimes } from './known-runtimes.ts';
-import { type Provide, withRuntime } from './runtime-link.ts';
+import { type Ended, type ExplainFailure, endOfChild, type Failure } from './failure.ts';
+import { OnNeed } from './on-need.ts';
+import { withRuntime } from './runtime-link.ts';
 
 /** A connection method: how to start one kind of child. */
 export interface Method {
@@ -26,43 +27,31 @@ export interface Method {
   start(order: ConnectOrder, config: ChildConfig, hop: Hop): ChildLink;
 }
 
-interface Child {
-  order: ConnectOrder;
-  stream: Stream;
-  link: ChildLink;
-  progress: Progress;
-  /** Set while the child is not up yet. */
-  pending: { frame: Buffer; timer: unknown } | undefined;
-  isGreeted?: boolean;
-  /** Set when it has failed to come up and is made to end. */
-  givenUp?: Ended;
-  isSettled?: boolean;
-  /** Why it is being ended from here. */
-  reason: MitosError | undefined;
-  /** How its link ended; says less than the exit status of its process. */
-  lost: MitosError | undefined;
-  gone: Promise<void>;
-  onGone(): void;
-}
-
 /** Time given up between the end of a link and the kill of a process that does not go. */
 const LINGER_MS = 700;
 
 /** Time for the master to send what explains a failure. */
 const EXPLAIN_MS = 2000;
-/** The names of bundles that are asked for: what explains failures, and what provides a Node. */
-const FAILURES = 'failures';
-const PROVISION = 'provision';
 
 /** A child whose target has no Node. */
 export interface Needy {
   order: ConnectOrder;
+  /** As {@link Method.isFar}. */
+  isFar: boolean;
   link: ChildLink;
   /** Something has moved: the time for the connection begins again. */
   onProgress(): void;
-  /** Goes on with the Node that is there now; `known` is the process that runs it. */
-  ready(node: string, rest: Buffer, known: KnownRuntime | undefined): void;
+  /** Goes on with the Node that is there now. */
+  ready(node: string, rest: Buffer): void;
   fail(failure: Failure): void;
+}
+
+/** What provides targets with a Node. */
+export interface Provider {
+  /** What gets at the Node of a process on the target of an order, as `known` of a search. */
+  find(order: ConnectOrder): string | undefined;
+  /** Provides a target, and tells the child what comes of it. */
+  provide(needy: Needy): void;
 }
 
 const UNKNOWN: ExitStatus = { exitCode: null, signal: null };
@@ -71,21 +60,21 @@ const UNKNOWN: ExitStatus = { exitCode: null, signal: null };
 export class Connector implements ParentLayer {
   readonly #hop: Hop;
   readonly #children: Map<ContextId, Child> = new Map();
-  #failure: ExplainFailure | undefined;
-  readonly #unexplained: Set<(failure: ExplainFailure) => void> = new Set();
-  readonly #known: KnownRuntimes = new KnownRuntimes();
-  #provision: ((needy: Needy) => void) | undefined;
-  readonly #needy: Needy[] = [];
+  /** What makes errors of failures, and what provides targets with a Node. */
+  readonly failures: OnNeed<ExplainFailure>;
+  readonly provision: OnNeed<Provider>;
 
   constructor(hop: Hop) {
     this.#hop = hop;
+    this.failures = new OnNeed(hop, 'failures');
+    this.provision = new OnNeed(hop, 'provision');
   }
 
   connect(frame: Buffer): void {
     const order = unpackOrder(dataOf(frame));
     const { router } = this.#hop;
     const method = this.#methodOf(order);
-    const config = this.#configFor(order, method);
+    const config = configFor(order, method && method.isFar, this.#hop.config);
     const stream = this.#hop.createStream(
       order.id,
       order.name,
@@ -99,7 +88,7 @@ export class Connector implements ParentLayer {
       if (!method) throw mitosError('ERR_MITOS_PROTOCOL', `No connection method "${order.method}" here`);
       link = this.#start(order, config, method);
     } catch (error) {
-      const reason = toError(error, order.name);
+      const reason = startFailure(error, order.name);
       router.refuse(frame, toReason(reason));
       router.remove(stream, reason);
       return;
@@ -109,45 +98,27 @@ export class Connector implements ParentLayer {
 
   #start(order: ConnectOrder, config: ChildConfig, method: Method): ChildLink {
     const { runtime = 'auto' } = order.options;
-    const known = this.#known.find(order, method.isFar === true);
-    order.search = { mode: runtime, known };
+    const provider = this.provision.part;
+    order.search = { mode: runtime, known: provider && provider.find(order) };
     const link = method.start(order, config, this.#hop);
     if (runtime === 'never') return link;
     const again = (): ChildLink => {
       order.search = { mode: 'push' };
       return method.start(order, config, this.#hop);
     };
-    return withRuntime(link, again, (needing, ready) => this.#provide(order, needing, ready));
-  }
-
-  /** Has a child provided with a Node; what that takes is asked for first, if it is not here yet. */
-  #provide(order: ConnectOrder, link: ChildLink, ready: Parameters<Provide>[1]): void {
-    const child = this.#children.get(order.id) as Child;
-    child.progress.stage = 'push';
-    const needy: Needy = {
-      order,
-      link,
-      onProgress: () => child.pending && !child.isSettled && this.#startTimer(child),
-      ready: (node, rest, known) => {
-        if (known) this.#known.add(order, known);
-        ready(node, rest);
-      },
-      fail: (error) => !child.isSettled && this.#giveUp(child, undefined, error as Failure & Error),
-    };
-    if (this.#provision) return this.#provision(needy);
-    if (!this.#needy.length) this.#askFor(PROVISION);
-    this.#needy.push(needy);
-  }
-
-  /** Takes what provides children with a Node. */
-  provideBy(provision: (needy: Needy) => void): void {
-    this.#provision = provision;
-    for (const needy of this.#needy.splice(0)) provision(needy);
-  }
-
-  #askFor(bundle: string): void {
-    const { router, config } = this.#hop;
-    router.route(jsonFrame(CONTROL, MASTER, config.id, GET_BUNDLE, BUNDLE, bundle), undefined);
+    return withRuntime(link, again, (needing, ready) => {
+      const child = this.#children.get(order.id) as Child;
+      child.progress.stage = 'push';
+      const needy: Needy = {
+        order,
+        isFar: method.isFar === true,
+        link: needing,
+        onProgress: () => child.pending && !child.isSettled && this.#startTimer(child),
+        ready,
+        fail: (error) => !child.isSettled && this.#giveUp(child, undefined, error as Failure & Error),
+      };
+      this.provision.use((part) => part.provide(needy));
+    });
   }
 
   #startTimer(child: Child): void {
@@ -165,28 +136,7 @@ export class Connector implements ParentLayer {
   }
 
   #adopt(frame: Buffer, order: ConnectOrder, stream: Stream, link: ChildLink, config: ChildConfig): void {
-    const progress: Progress = {
-      name: order.name,
-      method: order.method,
-      stage: 'start',
-      startedAt: this.#hop.clock.now(),
-      now: () => this.#hop.clock.now(),
-      node: undefined,
-      lines: [],
-    };
-    let onGone = (): void => {};
-    const gone = new Promise<void>((resolve) => (onGone = resolve));
-    const child: Child = {
-      order,
-      stream,
-      link,
-      progress,
-      pending: { frame, timer: undefined },
-      reason: undefined,
-      lost: undefined,
-      gone,
-      onGone,
-    };
+    const child = newChild(frame, order, stream, link, this.#hop);
     this.#children.set(order.id, child);
     this.#startTimer(child);
     this.#watch(child, config);
@@ -332,58 +282,13 @@ export class Connector implements ParentLayer {
   #explain(ended: Ended, tell: (reason: MitosError) => void): void {
     const { clock } = this.#hop;
     const { name, method } = ended.progress;
-    if (this.#failure) return tell(this.#failure(ended));
-    const plain = (): void => settle(mitosError('ERR_MITOS_TRANSPORT_EXIT', `Cannot connect "${name}" via ${method}`));
-    const timer = clock.setTimeout(plain, EXPLAIN_MS);
-    const settle = (reason: MitosError): void => {
+    const explain = (failure: ExplainFailure): void => {
       clock.clearTimeout(timer);
-      if (this.#unexplained.delete(explain)) tell(reason);
+      tell(failure(ended));
     };
-    const explain = (failure: ExplainFailure): void => settle(failure(ended));
-    // One answer is for all that wait for it.
-    if (!this.#unexplained.size) this.#askFor(FAILURES);
-    this.#unexplained.add(explain);
+    const timer = clock.setTimeout(() => {
+      if (this.failures.leave(explain)) tell(mitosError('ERR_MITOS_TRANSPORT_EXIT', `Cannot connect "${name}" via ${method}`));
+    }, EXPLAIN_MS);
+    this.failures.use(explain);
   }
-
-  /** Takes what makes errors of failures. */
-  explainBy(failure: ExplainFailure): void {
-    this.#failure = failure;
-    for (const explain of this.#unexplained) explain(failure);
-  }
-
-  #configFor(order: ConnectOrder, method: Method | undefined): ChildConfig {
-    const own = this.#hop.config;
-    const { threadless, keepAlive, env, cwd, remoteName, addons } = order.options;
-    return {
-      id: order.id,
-      name: order.name,
-      ancestors: [own.id, ...own.ancestors],
-      ancestorNames: [own.name, ...own.ancestorNames],
-      title: remoteName ?? own.title,
-      isThreadless: threadless === true,
-      isUnidirectional: own.isUnidirectional,
-      isThin: method?.isFar,
-      limits: own.limits,
-      keepAlive: { ...own.keepAlive, ...keepAlive },
-      env,
-      cwd,
-      addons: addons ?? own.addons,
-    };
-  }
-}
-
-/** Overwrites the secrets in options. */
-function wipe(options: object): void {
-  for (const value of Object.values(options) as unknown[]) {
-    if (Buffer.isBuffer(value)) value.fill(0);
-    else if (typeof value === 'object' && value) wipe(value);
-  }
-}
-
-function toError(error: unknown, name: string): MitosError {
-  const { code, message } = error as MitosError;
-  if (typeof code === 'string' && code.startsWith('ERR_MITOS_')) return error as MitosError;
-  return mitosError(isShortage(code) ? 'ERR_MITOS_RESOURCE' : 'ERR_MITOS_TRANSPORT_EXIT', `Cannot start "${name}": ${message}`, {
-    cause: error,
-  });
 }

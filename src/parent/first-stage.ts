@@ -14,7 +14,7 @@
  * Everything here can be seen by every user of the machine: nothing but this goes on a command line.
  */
 
-import type { KnownRuntime, RuntimeSearch } from '../core/connect-order.ts';
+import type { RuntimeSearch } from '../core/connect-order.ts';
 
 /** What the first stage needs to know. */
 export interface FirstStageOptions {
@@ -52,7 +52,7 @@ export function firstStage(options: FirstStageOptions): string[] {
     '-c',
     `j=$1;shift;${find}${lastStep(options)}`,
     marker,
-    search.known ? reader.replace(/,/, OWN_PATH) : reader,
+    search.known || (node && WITHOUT_FILE.test(node[0] as string)) ? reader.replace(/,/, OWN_PATH) : reader,
     ...(node || []),
   ];
 }
@@ -62,19 +62,7 @@ function findNode({ mode, known }: RuntimeSearch): string {
   const look = `for n in ${NODE_PLACES};do n=$n/bin/node;[ -x $n ]&&set $n $@;done;command -v node&&set node $@;`;
   const orElse =
     mode === 'never' ? 'echo $0 none `uname -sm`;exit;' : 'echo $0 none;while read l;do case $l in $0*)eval "${l#$0}";esac;done;exit;';
-  if (mode === 'push' || (known && known.isSure)) return `${known ? tryKnown(known) : 'false'}||{ ${orElse}};`;
-  return `${known ? `${tryKnown(known)}||{ shift $#;${look}};` : look}[ "$1" ]||{ ${orElse}};`;
-}
-
-/**
- * Takes the program of a process that was given a runtime before, if it is still that process: what a process id means may change, so
- * the program is opened first, and then the time at which the process was started is compared.
- */
-function tryKnown({ pid, startedAt }: KnownRuntime): string {
-  return (
-    `{ command exec 8</proc/${pid}/exe;} 2>/dev/null&&read s</proc/${pid}/stat&&set \${s##*\\)}&&` +
-    `[ "\${20}" = ${startedAt} ]&&set /proc/self/fd/8`
-  );
+  return mode === 'push' || known ? `${known || 'false'}||{ ${orElse}};` : `${look}[ "$1" ]||{ ${orElse}};`;
 }
 
 /** Becomes the Node that the arguments say; `j` is the JavaScript for it. */
@@ -88,7 +76,9 @@ export function lastStep({ node, stdoutFd, watchFd }: Pick<FirstStageOptions, 'n
   );
 }
 
-/** A Node that has no file: what it starts by its path is itself. `p` is its process. */
+/** The path of a Node that has no file: that of its process. */
+export const WITHOUT_FILE: RegExp = /^\/proc\/\d+\/exe$/;
+/** What makes it: what such a Node starts by its path is itself. `p` is its process. */
 export const OWN_PATH: string = ';p.execPath=p.argv[0]="/proc/"+p.pid+"/exe";';
 
 /** The JavaScript that Node is started with; `module` and the modules of Node are global there, and what it sets is too. Its arguments are the Nodes that were found: one that is too old hands over to the next. */

@@ -103,9 +103,8 @@ export function lacking(tools: ReadonlySet<string>): string[] {
  * Looks at the target. Says `os`, `bits`, `libc`, `musl`, `tool`, `mem`, `cgroup`, then each way that was tried (`tried`), the one that
  * works (`way`), and `end`. Nobody can guess `token`.
  */
-export function probeScript(marker: string, token: string): string {
+export function probeScript(token: string): string {
   return lines([
-    `${marker} ${LOOP}`,
     SAY,
     'has() { command -v "$1" >/dev/null 2>&1;}',
     'say os $(uname -s) $(uname -m)',
@@ -128,6 +127,20 @@ export function probeScript(marker: string, token: string): string {
     'cd "$o" 2>/dev/null',
     'say end',
   ]);
+}
+
+/** The first line: those that follow are run as they are. What was written for Node before it may have ended in anything, such as half a character. */
+export function openScript(marker: string): string {
+  return `\n\n\n\n${marker} ${LOOP}\n`;
+}
+
+/** Becomes a Node that runs there already, if it still does; else says `gone`. `tail` is the last step of the first stage. */
+export function knownScript(attempt: string, tail: string): string {
+  return `if ${attempt};then ${becomes(tail)};fi;exec 8<&-;echo $0 gone\n`;
+}
+
+function becomes(tail: string): string {
+  return `j='p=process${OWN_PATH}'$j;${tail};exit`;
 }
 
 /** One command: makes a file in memory and runs what was written to it. */
@@ -193,8 +206,7 @@ function takeCommand({ way, tools, offer, tail }: TakePlan): string {
     'v=$(/proc/self/fd/8 --version 2>&1 </dev/null);r=$?;case $v in v[0-9]*);;*)say bad run $r $v;exit;;esac',
     'read -r s </proc/self/stat;set -- ${s##*\\)};say up $$ ${20}',
     'set -- /proc/self/fd/8',
-    `j='p=process${OWN_PATH}'$j`,
-    `${tail};exit`,
+    becomes(tail),
   ].join(';');
 }
 

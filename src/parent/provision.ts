@@ -3,16 +3,17 @@
  * has the target take it in, and hands over to the Node that runs then.
  */
 import { randomBytes } from 'crypto';
-import type { KnownRuntime } from '../core/connect-order.ts';
+import type { ConnectOrder } from '../core/connect-order.ts';
 import { GET_RUNTIME, RUNTIME } from '../core/handles.ts';
 import type { Hop } from '../core/hop.ts';
 import type { RuntimeOffer, RuntimeProgress } from '../core/runtime-order.ts';
 import { CONTROL, jsonFrame, jsonOf, MASTER } from '../core/wire.ts';
 import { type Blobs, PIECE } from './blobs.ts';
-import type { Needy } from './connector.ts';
+import type { Needy, Provider } from './connector.ts';
 import type { Failure } from './failure.ts';
+import { KnownRuntimes, type RuntimeProcess, takeOwn } from './known-runtimes.ts';
 import { badStep, noWay, unsuited, wouldBePushed } from './provision-failure.ts';
-import { probeScript, takeScript } from './provision-script.ts';
+import { knownScript, openScript, probeScript, takeScript } from './provision-script.ts';
 import { readTarget, type Target } from './provision-target.ts';
 
 /** Pieces that are asked for ahead of what the target has taken. */
@@ -32,10 +33,11 @@ export interface RuntimeAnswer {
 }
 
 /** Provides the children of one hop. */
-export class Provisioner {
+export class Provisioner implements Provider {
   readonly #hop: Hop;
   readonly #blobs: Blobs;
   readonly #waiting: Map<number, (answer: RuntimeAnswer) => void> = new Map();
+  readonly #known: KnownRuntimes = new KnownRuntimes();
 
   constructor(hop: Hop, blobs: Blobs) {
     this.#hop = hop;
@@ -46,16 +48,30 @@ export class Provisioner {
     });
   }
 
-  /** Starts with one child. What comes of it is told to the child. */
+  find(order: ConnectOrder): string | undefined {
+    return this.#known.find(order);
+  }
+
   provide(needy: Needy): void {
-    const { id } = needy.order;
-    const push = new Push(this.#hop, this.#blobs, needy, (answer) => this.#waiting.set(id, answer));
+    const { order, isFar } = needy;
+    const { id } = order;
+    const push = new Push(this.#hop, this.#blobs, needy, {
+      onAnswer: (answer) => this.#waiting.set(id, answer),
+      onUp: (known) => this.#known.add(order, known),
+    });
     void needy.link.exited.then(() => {
       this.#waiting.delete(id);
       push.end();
     });
-    push.start();
+    push.start(this.find(order) || (isFar ? undefined : takeOwn()));
   }
+}
+
+/** Takes what a push needs, and what comes of it. */
+interface PushHooks {
+  onAnswer(listener: (answer: RuntimeAnswer) => void): void;
+  /** It runs in that process. */
+  onUp(known: RuntimeProcess): void;
 }
 
 /** One push. */
@@ -63,12 +79,11 @@ class Push {
   readonly #hop: Hop;
   readonly #blobs: Blobs;
   readonly #needy: Needy;
-  readonly #onAnswer: (listener: (answer: RuntimeAnswer) => void) => void;
+  readonly #hooks: PushHooks;
   readonly #said: string[][] = [];
   #bytes: Buffer = Buffer.alloc(0);
   #target: Target | undefined;
   #offer: RuntimeOffer | undefined;
-  #known: KnownRuntime | undefined;
   #hasEnded = false;
   /** Pieces that have come and were not written, and how many were asked for and written. */
   readonly #pieces: Map<number, Buffer> = new Map();
@@ -77,22 +92,28 @@ class Push {
   #isFull = false;
   #toldAt = -Infinity;
 
-  constructor(hop: Hop, blobs: Blobs, needy: Needy, onAnswer: (listener: (answer: RuntimeAnswer) => void) => void) {
+  constructor(hop: Hop, blobs: Blobs, needy: Needy, hooks: PushHooks) {
     this.#hop = hop;
     this.#blobs = blobs;
     this.#needy = needy;
-    this.#onAnswer = onAnswer;
+    this.#hooks = hooks;
   }
 
-  start(): void {
-    const { transport, marker } = this.#needy.link;
+  /** `known` is tried first: it may not have been known when the child was started. */
+  start(known: string | undefined): void {
+    const { transport, marker, tail } = this.#needy.link;
     transport.onData = (chunk) => this.#take(chunk);
     transport.onDrain = () => {
       this.#isFull = false;
       this.#pump();
     };
-    // What was written for Node may end in anything, such as half a character.
-    this.#write(`\n\n\n\n${probeScript(marker as string, randomBytes(12).toString('hex'))}`);
+    this.#write(openScript(marker as string));
+    if (known) this.#write(knownScript(known, tail as string));
+    else this.#look();
+  }
+
+  #look(): void {
+    this.#write(probeScript(randomBytes(12).toString('hex')));
   }
 
   end(): void {
@@ -124,13 +145,14 @@ class Push {
   #hear(words: string[]): void {
     this.#needy.onProgress();
     switch (words[0]) {
+      case 'gone':
+        return this.#look();
       case 'end':
         return this.#onProbe();
       case 'bad':
         return this.#fail(badStep(words.slice(1), this.#target as Target, this.#offer as RuntimeOffer));
       case 'up':
-        this.#known = { pid: Number(words[1]), startedAt: String(words[2]) };
-        return;
+        return this.#hooks.onUp({ pid: Number(words[1]), startedAt: String(words[2]) });
       case 'ok':
         return this.#onUp(words.slice(1).join(' '));
       default:
@@ -144,7 +166,7 @@ class Push {
     if (failure) return this.#fail(failure);
     const { id, options } = this.#needy.order;
     if (options.runtime === 'look') return this.#fail(wouldBePushed(this.#target));
-    this.#onAnswer((answer) => this.#onOffer(answer));
+    this.#hooks.onAnswer((answer) => this.#onOffer(answer));
     this.#tell({ query: this.#target.query, for: id });
   }
 
@@ -203,10 +225,9 @@ class Push {
   }
 
   #onUp(node: string): void {
-    const { size } = this.#offer as RuntimeOffer;
     this.end();
-    this.#progress({ phase: 'start', done: size, total: size });
-    this.#needy.ready(node, this.#bytes, this.#known);
+    if (this.#offer) this.#progress({ phase: 'start', done: this.#offer.size, total: this.#offer.size });
+    this.#needy.ready(node, this.#bytes);
   }
 
   #progress(progress: RuntimeProgress): void {

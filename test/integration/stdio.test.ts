@@ -4,6 +4,7 @@ import { execSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FirstStageOptions, firstStage } from '#src/parent/first-stage.js';
+import { KnownRuntimes } from '#src/parent/known-runtimes.js';
 import { findCommand, requirement, testWithOracle } from '#src/testing/index.js';
 import { PROCESSES, pidOf, startProgram, treeTest } from '../fixtures/programs/harness.js';
 
@@ -106,11 +107,15 @@ for (const mode of PROCESSES) {
   });
 }
 
+const known = new KnownRuntimes();
+const ORDER = { id: 5, name: 'x', method: 'command', options: {} };
+known.add(ORDER, { pid: 4194304, startedAt: '123456789012' });
+
 const STAGES: readonly Omit<FirstStageOptions, 'marker'>[] = [
   { preambleBytes: 9999 },
   { preambleBytes: 9999, search: { mode: 'never' } },
   { preambleBytes: 9999, search: { mode: 'push' } },
-  { preambleBytes: 9999, search: { mode: 'auto', known: { pid: 4194304, startedAt: '123456789012', isSure: true } } },
+  { preambleBytes: 9999, search: { mode: 'auto', known: known.find(ORDER) } },
   { preambleBytes: 9999, node: ['/usr/bin/node'] },
   { preambleBytes: 9999, node: ['/usr/bin/env', 'node'], stdoutFd: 5 },
   { preambleBytes: 9999, node: ['/usr/bin/node'], stdoutFd: 5, watchFd: 6 },
@@ -161,8 +166,8 @@ for (const [shell, argv] of [
         [process.pid, `${startedAt}1`, false],
         [4194305, startedAt, false],
       ] as const) {
-        const known = { pid, startedAt: at, isSure: true };
-        const script = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0, search: { mode: 'auto', known } }).slice(1);
+        known.add(ORDER, { pid, startedAt: at });
+        const script = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0, search: { mode: 'auto', known: known.find(ORDER) } }).slice(1);
         const { stdout: said } = spawnSync(path, [...argv.slice(1), ...script], { input: '', ...bare });
         assert.match(said, ok ? /^m{22} ok \/proc\/self\/fd\/8\n/ : /^m{22} none\n$/);
       }
