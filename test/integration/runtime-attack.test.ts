@@ -104,7 +104,17 @@ testWithOracle(
     for (const name of PROGRAMS) symlinkSync(findCommand(name) as string, join(bin, name));
     await using place = await playground();
     const { inside } = place;
-    const argv = [...inside, 'setpriv', `--reuid=${victim.uid}`, `--regid=${victim.gid}`, '--clear-groups', 'env', '-i', `PATH=${bin}`, 'HOME=/'];
+    const argv = [
+      ...inside,
+      'setpriv',
+      `--reuid=${victim.uid}`,
+      `--regid=${victim.gid}`,
+      '--clear-groups',
+      'env',
+      '-i',
+      `PATH=${bin}`,
+      'HOME=/',
+    ];
     const stop = join(room, 'stop');
     const child = await attack(inside, attacker, evil, stop);
     const { router } = quietRouter({ runtimes: sourceOf(scriptRuntime(200_000)) });

@@ -138,12 +138,16 @@ pushTest('Two hops on the way ask for each piece once, also for two targets at t
   isRead(source, 1);
 });
 
-pushTest('The ssh client in the program itself sends one as the other does, and to further children nothing', here, async (router, source) => {
-  const options = toUser(server, user, { transport: 'in-process' });
-  await isSentTo(router.ssh(options));
-  await isSentTo(router.ssh(options));
-  isRead(source, 1);
-});
+pushTest(
+  'The ssh client in the program itself sends one as the other does, and to further children nothing',
+  here,
+  async (router, source) => {
+    const options = toUser(server, user, { transport: 'in-process' });
+    await isSentTo(router.ssh(options));
+    await isSentTo(router.ssh(options));
+    isRead(source, 1);
+  },
+);
 
 for (const threaded of [true, false]) {
   pushTest(
@@ -157,7 +161,10 @@ for (const threaded of [true, false]) {
       assert.deepEqual([...new Set(seen.map(({ phase }) => phase))], ['send', 'start']);
       for (const { context, done, total } of seen) assert.ok(context === 'bare' && done <= total);
       const sent = seen.filter(({ phase }) => phase === 'send');
-      assert.deepEqual(sent.map(({ done }) => done), sent.map(({ done }) => done).sort((a, b) => a - b));
+      assert.deepEqual(
+        sent.map(({ done }) => done),
+        sent.map(({ done }) => done).sort((a, b) => a - b),
+      );
       assert.equal(sent.at(-1)?.done, source.offered.packedSize);
       assert.equal(seen.at(-1)?.done, source.offered.size);
     },

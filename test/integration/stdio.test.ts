@@ -167,7 +167,9 @@ for (const [shell, argv] of [
         [4194305, startedAt, false],
       ] as const) {
         known.add(ORDER, { pid, startedAt: at });
-        const script = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0, search: { mode: 'auto', known: known.find(ORDER) } }).slice(1);
+        const script = firstStage({ marker: 'm'.repeat(22), preambleBytes: 0, search: { mode: 'auto', known: known.find(ORDER) } }).slice(
+          1,
+        );
         const { stdout: said } = spawnSync(path, [...argv.slice(1), ...script], { input: '', ...bare });
         assert.match(said, ok ? /^m{22} ok \/proc\/self\/fd\/8\n/ : /^m{22} none\n$/);
       }

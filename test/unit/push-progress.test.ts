@@ -34,7 +34,10 @@ test('On a terminal there is a bar that moves, fits the line, and is erased at t
   const written = shown({ isTTY: true, columns: 60 });
   const erase = '\r\x1b[2K';
   const lines = written.filter((text) => text !== erase);
-  assert.deepEqual(lines.map((text) => text.split(':')[1]?.trim().split(' ')[0]), ['downloading', 'packing', 'sending', 'sending', 'sending']);
+  assert.deepEqual(
+    lines.map((text) => text.split(':')[1]?.trim().split(' ')[0]),
+    ['downloading', 'packing', 'sending', 'sending', 'sending'],
+  );
   assert.equal(new Set(lines).size, 5);
   for (const line of lines) assert.ok(line.length < 60 && !line.includes('\n'));
   assert.match(lines[3] as string, /1\.0 MiB of 2\.0 MiB/);
