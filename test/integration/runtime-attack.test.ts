@@ -72,8 +72,8 @@ async function playground(): Promise<{ inside: string[] } & AsyncDisposable> {
 
 /** Starts the attack, and waits until it runs. It ends when there is a file `stop`. */
 async function attack(inside: readonly string[], by: LabUser, evil: string, stop: string): Promise<ChildProcess> {
-  const [enter = '', ...args] = [
-    ...inside,
+  const args = [
+    ...inside.slice(1),
     'setpriv',
     `--reuid=${by.uid}`,
     `--regid=${by.gid}`,
@@ -83,7 +83,7 @@ async function attack(inside: readonly string[], by: LabUser, evil: string, stop
     ATTACK,
     JSON.stringify([FOLDERS, evil, stop]),
   ];
-  const child = spawn(enter, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/' });
+  const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/' });
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   return child;
 }
@@ -130,11 +130,11 @@ testWithOracle(
       writeFileSync(stop, '');
       await router.close();
     }
-    const [enter = '', ...find] = [...inside, 'find', ...FOLDERS, '-xdev', '-uid', String(victim.uid)];
+    const find = [...inside.slice(1), 'find', ...FOLDERS, '-xdev', '-uid', String(victim.uid)];
     const [seen] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
     assert.ok(Number(String(seen)) > 0, 'the attack has seen some of the names');
     assert.equal(existsSync(join(room, 'foreign')), false);
-    const left = spawnSync(enter, find, { encoding: 'utf8' });
+    const left = spawnSync('nsenter', find, { encoding: 'utf8' });
     assert.equal(left.stderr, '');
     assert.equal(left.stdout, '');
   },
