@@ -173,8 +173,7 @@ export class Importer {
       const key = keyOf(from, specifier, kind);
       return has(from.links, key) ? from.links[key] : isBuiltin(specifier) ? specifier : undefined;
     };
-    const learn = (from: Loaded, specifier: string, kind: Kind, target: Dep): Dep =>
-      (from.links[keyOf(from, specifier, kind)] = target);
+    const learn = (from: Loaded, specifier: string, kind: Kind, target: Dep): Dep => (from.links[keyOf(from, specifier, kind)] = target);
     const ask = (from: Loaded, specifier: string, kind: Kind): Dep =>
       known(from, specifier, kind) || learn(from, specifier, kind, host.requestSync({ from: from.def.id, specifier, kind }));
 
