@@ -110,6 +110,22 @@ test('Entries that are damaged, cut short, or not of the user alone count for no
   }
 });
 
+test('Entries that another user wrote count for nothing', async (t) => {
+  const directory = temporary(t);
+  const cache = new ModuleCache(directory);
+  cache.open('text', '').set('x', 1);
+  await cache.flush();
+  const { geteuid } = process;
+  const other = (geteuid?.() ?? 0) + 1;
+  try {
+    process.geteuid = () => other;
+    assert.equal(new ModuleCache(directory).open('text', '').get('x'), undefined);
+  } finally {
+    Object.assign(process, { geteuid });
+  }
+  assert.equal(new ModuleCache(directory).open('text', '').get('x'), 1);
+});
+
 test('Where nothing can be written, nothing fails', async (t) => {
   const directory = temporary(t);
   const file = join(directory, 'file');
