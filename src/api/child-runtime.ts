@@ -10,6 +10,7 @@ import { CONTROL, type ContextId, dataOf, HEADER, MASTER } from '../core/wire.ts
 import type { Context } from './context.ts';
 import { openContext } from './context-promise.ts';
 import { locateFunction } from './locate.ts';
+import { referenceOf } from './reference-of.ts';
 import { ContextRegistry } from './registry.ts';
 import type { AnyFunction, MaybePromise, Runtime } from './runtime.ts';
 import { runAs } from './self.ts';
@@ -64,7 +65,7 @@ export class ChildRuntime implements Runtime {
   }
 
   identify(fn: AnyFunction): MaybePromise<string> {
-    const known = this.#refs.get(fn) || this.#user.importer.refOf(fn);
+    const known = this.#refs.get(fn) || referenceOf(this.#user.importer, fn);
     if (known) return known;
     const found = locateFunction(fn);
     const at = found && /^mitos:(\d+)\//.exec(found.url);

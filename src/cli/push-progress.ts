@@ -1,6 +1,6 @@
 /** Shows that a Node is on its way to a target: a bar on a terminal, erased at the end; elsewhere a line for each target. */
 import type { Router, RuntimeProgress } from '../index.ts';
-import { bar, formatBytes, type OutputStream, printable } from './terminal.ts';
+import { formatBytes, type OutputStream, printable, progressBar } from './terminal.ts';
 
 const WIDTH = 20;
 
@@ -25,7 +25,7 @@ export function showPushes(router: Router, stream: OutputStream, env: Readonly<R
     if (isLive) {
       erase();
       if (phase === 'start') return;
-      const size = total > 0 ? ` ${bar(done / total, WIDTH)} ${formatBytes(done)} of ${formatBytes(total)}` : '';
+      const size = total > 0 ? ` ${progressBar(done, total, WIDTH)}` : '';
       stream.write(`${name}: ${DOING[phase]}${size}`.slice(0, (stream.columns || 80) - 1));
       isShown = true;
     } else if (phase === 'send' && !told.has(context)) {

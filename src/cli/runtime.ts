@@ -2,7 +2,7 @@
 import { MitosError, type RuntimeProgress, RuntimeStore, type StoredRuntime } from '../index.ts';
 import { type Given, type OptionTable, UsageError } from './command-line.ts';
 import { failureFacts, remediesOf } from './failure.ts';
-import { bar, formatBytes, Output } from './terminal.ts';
+import { formatBytes, Output, progressBar } from './terminal.ts';
 
 /** Options of the command. */
 export const RUNTIME_OPTIONS: OptionTable = {
@@ -111,8 +111,7 @@ export function shower(output: Output): (progress: RuntimeProgress) => void {
     if (!output.isLive) {
       if (isNew) output.line(words[phase]);
     } else {
-      const amount =
-        total > 0 ? `${bar(done / total, 24)} ${formatBytes(done)} of ${formatBytes(total)}` : done > 0 ? formatBytes(done) : '';
+      const amount = total > 0 ? progressBar(done, total, 24) : done > 0 ? formatBytes(done) : '';
       const pieces = [words[phase].padEnd(12), amount];
       if (isNew) line = output.line(...pieces);
       else output.replace(line, ...pieces);

@@ -131,6 +131,11 @@ export function formatMs(ms: number): string {
   return `${ms < 10 ? ms.toFixed(2) : Math.round(ms)} ms`;
 }
 
+/** How far something is that has a size: a bar, and the bytes in words. */
+export function progressBar(done: number, total: number, width: number): string {
+  return `${bar(done / total, width)} ${formatBytes(done)} of ${formatBytes(total)}`;
+}
+
 /** A bar that is filled up to `share` (0 to 1). */
 export function bar(share: number, width: number): string {
   const filled = Math.min(width, Math.max(0, Math.round(share * width)));

@@ -5,12 +5,28 @@
  * 2. evaluate: dependencies first, then the body. Only a graph with top-level await becomes asynchronous.
  * The code sees one name, `$mitos`: `i` import, `e` export, `s` export star, `d` dynamic import, `m` import.meta, `r` require, `h` the scope hook.
  */
-import { builtinModules, createRequire } from 'module';
+import { builtinModules } from 'module';
 import { dirname } from 'path';
-import { fileURLToPath } from 'url';
-import { Script } from 'vm';
+import { load, moduleModule, requireFunction } from './commonjs.ts';
 import { type ErrorCode, mitosError } from './errors.ts';
+import { inScope, run } from './evaluation.ts';
+import {
+  type Accessor,
+  assign,
+  bare,
+  compile,
+  fileOf,
+  getter,
+  has,
+  isBuiltin,
+  isFunction,
+  keys,
+  type Loaded,
+  type Scope,
+  type Table,
+} from './loaded.ts';
 import { type Dep, EDITION, type ModuleDef } from './module-batch.ts';
+import { fillNamespace } from './namespace.ts';
 
 /**
  * What a context asks the master: a specifier as seen from a module (`resolve` and `locate`: where `import` and `require` would find it), or a module
@@ -39,62 +55,9 @@ export interface ImporterHost {
 }
 
 type Kind = 'import' | 'require';
-type Table = Record<string, unknown>;
-type Getter = () => unknown;
-type Accessor = [get: Getter, set?: (value: unknown) => void];
-type Exports = Map<string, Accessor | null>;
 
-/** A module in this context. */
-interface Loaded {
-  def: ModuleDef;
-  /** The table of its definition, and what was learned since: a definition may be handed on to children, so it stays as it is. */
-  links: Record<string, Dep>;
-  ns: Table;
-  /** Static imports, in order. */
-  deps: Loaded[];
-  /** Sources of `export *`. */
-  stars: Exporting[];
-  /** What the code gave to `$mitos.e`: own exports, and names passed on from `[specifier, name]`. */
-  own: Record<string, Getter | Accessor>;
-  passed: Record<string, [specifier: string, name: string]>;
-  /** 0 new, 1 linked, 2 evaluating or evaluated. */
-  state: number;
-  /** The whole static closure is here. */
-  whole?: boolean;
-  /** All exports, once known. */
-  all?: Exports;
-  body?: Iterator<unknown>;
-  /** The `module` of CommonJS, and that of who required it first. */
-  module?: Table & { exports: unknown; loaded: boolean; children: unknown[] };
-  parent?: Loaded['module'];
-  /** Boxed, because anything can be thrown. */
-  failure?: [unknown];
-  pending?: Promise<unknown> | undefined;
-  /** The code's `$mitos`. */
-  scope?: Scope;
-}
-type Exporting = Pick<Loaded, 'all'> & Partial<Loaded>;
-interface Scope extends Table {
-  h?: (code: string) => unknown;
-  i(specifier: string): Table;
-}
-
-const load = createRequire('/') as (id: string) => Table;
 const { node } = process.versions;
 const major = parseInt(node);
-const Module = load('module') as { prototype: object; _nodeModulePaths(path: string): string[]; _extensions: object };
-const { assign, defineProperty, keys } = Object;
-const bare = <T = Table>(): T => Object.create(null) as T;
-const isBuiltin = (id: string): boolean => id.startsWith('node:') || builtinModules.indexOf(id) >= 0;
-const has = (object: unknown, key: string): boolean => Object.prototype.hasOwnProperty.call(object, key);
-const isFunction = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === 'function';
-const fileOf = ({ url }: ModuleDef): string => (url.startsWith('file:') ? fileURLToPath(url) : url);
-/** The name under which stack traces show a module: the master maps it back. */
-const scriptName = ({ id, url }: ModuleDef): string => `mitos:${id}/${url.replace(/.*\//, '').replace(/[^\w.-]/g, '_')}`;
-const compile = (def: ModuleDef, head: string): unknown =>
-  new Script(`(${head}{${def.code}\n})`, { filename: scriptName(def) }).runInThisContext();
-const getter = (object: Table, key: string, get: Getter, set?: (value: unknown) => void): unknown =>
-  defineProperty(object, key, { enumerable: true, get, set } as PropertyDescriptor);
 
 function walk(start: unknown, path: readonly string[]): unknown {
   let holder: unknown;
@@ -123,9 +86,8 @@ export class Importer {
   readonly resolveRef: (ref: string) => unknown;
   /** Evaluates a module once and gives its namespace; a promise only if modules have to be fetched, or await at top level. */
   readonly namespace: (id: number) => unknown;
-  /** The reference of a function that a builtin or an evaluated module exports, if it is one. */
-  readonly refOf: (fn: unknown) => string | undefined;
-
+  /** Visits what builtins that were asked for and evaluated modules export; `id` as it stands in references. */
+  readonly eachNamespace: (visit: (id: string | number, ns: Table) => void) => void;
   /** The id of the module whose `import.meta.url` or `__filename` this is. */
   readonly idOf: (url: string) => number | undefined;
 
@@ -151,9 +113,9 @@ export class Importer {
             ns: bare(),
             deps: [],
             stars: [],
-            own: {},
             passed: {},
             state: 0,
+            own: {},
           });
         // What gets files of packages must be there before anything takes functions of fs.
         if (def.url.startsWith('mitos:files')) namespace(def.id);
@@ -161,9 +123,8 @@ export class Importer {
     };
 
     const idOf = (url: string): number | undefined => {
-      let found: number | undefined;
-      table.forEach(({ def }, id) => (found = found || (def.url === url || fileOf(def) === url ? id : undefined)));
-      return found;
+      for (const [id, { def }] of Array.from(table)) if (def.url === url || fileOf(def) === url) return id;
+      return undefined;
     };
 
     /** What `root` needs statically, dependency first, without recursion; `missing` gets the ids that are not here. */
@@ -191,7 +152,8 @@ export class Importer {
       return order;
     };
     const missingFor = (id: number): number | undefined => {
-      if (at(id)?.whole) return undefined;
+      const there = at(id);
+      if (there && there.whole) return undefined;
       const missing: number[] = [];
       const order = orderOf(id, missing);
       if (!missing.length) for (const loaded of order) loaded.whole = true;
@@ -211,11 +173,9 @@ export class Importer {
       const key = keyOf(from, specifier, kind);
       return has(from.links, key) ? from.links[key] : isBuiltin(specifier) ? specifier : undefined;
     };
-    const learn = (from: Loaded, specifier: string, kind: Kind, target: Dep): Dep => {
-      return (from.links[keyOf(from, specifier, kind)] = target);
-    };
+    const learn = (from: Loaded, specifier: string, kind: Kind, target: Dep): Dep => (from.links[keyOf(from, specifier, kind)] = target);
     const ask = (from: Loaded, specifier: string, kind: Kind): Dep =>
-      known(from, specifier, kind) ?? learn(from, specifier, kind, host.requestSync({ from: from.def.id, specifier, kind }));
+      known(from, specifier, kind) || learn(from, specifier, kind, host.requestSync({ from: from.def.id, specifier, kind }));
 
     /** The namespace of a target that is no module of ours, or the module. Throws what stands in the way. */
     const spaceOf = (dep: Dep, nodeCode?: string): Table | Loaded => {
@@ -236,14 +196,11 @@ export class Importer {
       let ns = builtins.get(id);
       if (!ns) {
         let exports = id === 'mitos:core' ? (host.core as Table) : load(builtinModules.indexOf(id) < 0 ? name : id);
-        if (id === 'module') {
-          const create = (file: string | URL): unknown => {
-            const from = idOf(`${file as string}`);
-            return from ? requireOf(at(from) as Loaded) : createRequire(file);
-          };
-          // It is a function, a class and an object that is patched: all of that has to stay so.
-          exports = new Proxy(exports, { get: (real, key) => (key === 'createRequire' ? create : real[key as string]) });
-        }
+        if (id === 'module')
+          exports = moduleModule(exports, (file) => {
+            const from = idOf(file);
+            return from && requireOf(at(from) as Loaded);
+          });
         ns = { default: exports };
         for (const key in exports) if (key !== 'default') getter(ns, key, () => exports[key]);
         builtins.set(id, ns);
@@ -304,138 +261,29 @@ export class Importer {
           if (step instanceof Promise) step.catch((error) => (loaded.failure = [error]));
         });
       } else {
-        loaded.own = { default: () => loaded.module?.exports };
+        const exported = (): unknown => loaded.module && loaded.module.exports;
         for (const name of def.names || [])
-          if (name !== 'default') loaded.own[name] = () => (loaded.module?.exports as Table | null | undefined)?.[name];
+          loaded.own[name] = () => {
+            const exports = exported() as Table | null | undefined;
+            return exports == null ? undefined : exports[name];
+          };
+        loaded.own['default'] = exported;
       }
     };
     const sourceOf = (loaded: Loaded, specifier: string): Loaded | undefined => at(known(loaded, specifier, 'import') as number);
 
-    /** All that a module exports; null for a name that two `export *` give differently. */
-    const exportsOf = (loaded: Exporting, path: readonly Exporting[]): Exports => {
-      if (loaded.all) return loaded.all;
-      const all: Exports = new Map();
-      if (path.indexOf(loaded) >= 0) return all;
-      const inside = path.concat(loaded);
-      const { own, passed, stars } = loaded as Loaded;
-      for (const key of keys(own)) all.set(key, isFunction(own[key]) ? [own[key]] : (own[key] as Accessor));
-      for (const key of keys(passed)) {
-        const [specifier, name] = passed[key] as [string, string];
-        const source = sourceOf(loaded as Loaded, specifier);
-        all.set(
-          key,
-          (source && exportsOf(source, inside).get(name)) || [
-            () => ((source ? source.ns : (loaded as Required<Loaded>).scope.i(specifier)) as Table)[name],
-          ],
-        );
-      }
-      const direct = new Set(all.keys());
-      for (const star of stars) {
-        exportsOf(star, inside).forEach((accessor, key) => {
-          const there = all.get(key);
-          if (key !== 'default' && !direct.has(key))
-            all.set(key, there === undefined || (there && accessor && there[0] === accessor[0]) ? accessor : null);
-        });
-      }
-      if (!path.length) loaded.all = all;
-      return all;
-    };
-
     const start = (loaded: Loaded): Promise<unknown> | undefined => {
-      if (loaded.state > 1) return run(loaded);
-      const fresh: Loaded[] = [];
-      for (const one of orderOf(loaded.def.id)) link(one, fresh);
-      for (const one of fresh) {
-        const all = exportsOf(one, []);
-        defineProperty(one.ns, Symbol.toStringTag, { value: 'Module' });
-        for (const key of Array.from(all.keys()).sort()) {
-          const accessor = all.get(key);
-          if (accessor) getter(one.ns, key, accessor[0], accessor[1]);
-        }
-        if (one.def.names || one.def.kind === 'esm') Object.preventExtensions(one.ns);
+      if (loaded.state < 2) {
+        const fresh: Loaded[] = [];
+        for (const one of orderOf(loaded.def.id)) link(one, fresh);
+        for (const one of fresh) fillNamespace(one, sourceOf);
       }
-      return run(loaded);
-    };
-
-    // ---- evaluating
-
-    /** Evaluates dependencies, then the module. Throws, and goes on throwing, what the module threw. */
-    const run = (loaded: Loaded): Promise<unknown> | undefined => {
-      if (loaded.failure) throw loaded.failure[0];
-      if (loaded.state > 1) return loaded.pending;
-      loaded.state = 2;
-      const fail = (error: unknown): never => {
-        loaded.failure = [error];
-        throw error;
-      };
-      try {
-        const waits: Promise<unknown>[] = [];
-        for (const dep of loaded.deps) {
-          const wait = run(dep);
-          if (wait) waits.push(wait);
-        }
-        const finish = (): unknown => evaluate(loaded);
-        if (!waits.length && !loaded.def.async) finish();
-        else {
-          loaded.pending = (waits.length ? Promise.all(waits).then(finish) : (finish() as Promise<unknown>)).then(
-            () => (loaded.pending = undefined),
-            fail,
-          );
-          loaded.pending.catch(() => {});
-        }
-      } catch (error) {
-        fail(error);
-      }
-      return loaded.pending;
-    };
-
-    const evaluate = (loaded: Loaded): unknown => {
-      const { def, ns, scope } = loaded as Required<Loaded>;
-      if (def.kind === 'esm') return (loaded.body as Iterator<unknown>).next();
-      if (def.kind === 'inline') {
-        ns['default'] = (loaded.deps[0] as Loaded).scope?.h?.(`${def.code}\n//# sourceURL=${scriptName(def)}`);
-        return undefined;
-      }
-      const filename = fileOf(def);
-      const path = dirname(filename);
-      const require = scope['r'];
-      const parent = loaded.parent;
-      const module: Required<Loaded>['module'] = (loaded.module = assign(Object.create(Module.prototype), {
-        id: filename,
-        path,
-        exports: {},
-        filename,
-        loaded: false,
-        children: [],
-        parent,
-        paths: Module._nodeModulePaths(path),
-        require,
-      }));
-      if (parent) parent.children.push(module);
-      cache[filename] = module;
-      if (def.kind === 'json') module.exports = JSON.parse(def.code) as object;
-      else {
-        const fn = compile(def, 'function(exports,require,module,__filename,__dirname,$mitos)') as (...args: unknown[]) => void;
-        fn.call(module.exports, module.exports, require, module, filename, path, scope);
-      }
-      module.loaded = true;
-      // Without a list of names, those of the object are as good.
-      if (!def.names && module.exports)
-        for (const key of keys(module.exports as Table)) if (!has(ns, key)) getter(ns, key, () => (module.exports as Table)[key]);
-      return undefined;
+      return run(loaded, cache);
     };
 
     // ---- what code calls
 
-    const requireOf = (from: Loaded): unknown =>
-      assign((specifier: string) => requireFrom(from, specifier), {
-        resolve: assign((specifier: string) => resolveFrom(from, specifier, 'require').replace(/^file:.*/, (url) => fileURLToPath(url)), {
-          paths: (specifier: string) => createRequire(fileOf(from.def)).resolve.paths(specifier),
-        }),
-        extensions: Module._extensions,
-        main: undefined,
-        cache,
-      });
+    const requireOf = (from: Loaded): unknown => requireFunction(from, requireFrom, resolveFrom, cache);
 
     const requireFrom = (from: Loaded, specifier: string): unknown => {
       if (typeof specifier !== 'string') throw new TypeError('The "id" argument must be of type string');
@@ -458,20 +306,20 @@ export class Importer {
     const resolveFrom = (from: Loaded, specifier: string, kind: Kind): string => {
       const isRequire = kind === 'require';
       const dep =
-        from.links[`resolve ${keyOf(from, specifier, kind)}`] ??
-        known(from, specifier, kind) ??
+        from.links[`resolve ${keyOf(from, specifier, kind)}`] ||
+        known(from, specifier, kind) ||
         host.requestSync({ from: from.def.id, specifier, kind: isRequire ? 'locate' : 'resolve' });
-      const target = typeof dep === 'number' && !at(dep) ? take(host.requestSync({ id: dep, node }), dep) : dep;
-      return typeof target === 'string'
-        ? target
-        : ((typeof target === 'number' ? at(target) : spaceOf(target, isRequire ? 'MODULE_NOT_FOUND' : 'ERR_MODULE_NOT_FOUND')) as Loaded)
-            .def.url;
+      if (typeof dep === 'string') return dep;
+      // Throws: it is a refusal.
+      if (typeof dep === 'object') return spaceOf(dep, isRequire ? 'MODULE_NOT_FOUND' : 'ERR_MODULE_NOT_FOUND') as never;
+      if (!at(dep)) take(host.requestSync({ id: dep, node }), dep);
+      return (at(dep) as Loaded).def.url;
     };
 
     const importFrom = async (from: Loaded, name: unknown): Promise<unknown> => {
       const specifier = `${name as string}`;
       const dep =
-        known(from, specifier, 'import') ??
+        known(from, specifier, 'import') ||
         learn(from, specifier, 'import', await host.request({ from: from.def.id, specifier, kind: 'import' }));
       return typeof dep === 'number' ? namespace(dep) : spaceOf(dep, /node_modules/.test(from.def.url) ? 'ERR_MODULE_NOT_FOUND' : '');
     };
@@ -502,24 +350,13 @@ export class Importer {
       const find = (value: unknown): unknown => {
         if (path[0]) return walk(value, path);
         const name = path[1] as string;
-        return walk({ [name]: at(+id)?.scope?.h?.(name) }, path.slice(1));
+        return walk({ [name]: inScope(at(+id) as Loaded, name) }, path.slice(1));
       };
       return ns instanceof Promise ? ns.then(find) : find(ns);
     };
-    this.refOf = (fn) => {
-      let ref: string | undefined;
-      const search = (id: string | number, ns: Table): void => {
-        for (const key of keys(ns)) {
-          try {
-            if (ns[key] === fn) ref = ref || `${id}#${key}`;
-          } catch {
-            // Not initialised yet.
-          }
-        }
-      };
-      builtins.forEach((ns, id) => search(`node:${id}`, ns));
-      table.forEach(({ ns, state }, id) => state > 1 && search(id, ns));
-      return ref;
+    this.eachNamespace = (visit) => {
+      builtins.forEach((ns, id) => visit(`node:${id}`, ns));
+      table.forEach(({ ns, state }, id) => state > 1 && visit(id, ns));
     };
   }
 }

@@ -1,19 +1,7 @@
 /** What a native addon asks of the machine that loads it, read from its ELF headers. */
 import type { AddonFacts } from '../core/resource.ts';
+import { elfMachine, isElf } from './elf-machine.ts';
 
-/** Machines by their number in ELF, as Node calls them. */
-const MACHINES: Readonly<Record<number, string>> = {
-  3: 'ia32',
-  8: 'mips',
-  20: 'ppc',
-  21: 'ppc64',
-  22: 's390x',
-  40: 'arm',
-  62: 'x64',
-  183: 'arm64',
-  243: 'riscv64',
-  258: 'loong64',
-};
 const EVERYWHERE = /^(?:ld-linux|ld-musl|ld64|linux-vdso|lib(?:c|m|dl|rt|pthread|gcc_s|stdc\+\+|util|c\.musl-\w+)\.so)/;
 
 /** What the headers say. */
@@ -30,7 +18,7 @@ export interface ElfFacts {
 /** Reads the headers; undefined for what is no ELF file, or not a whole one. */
 export function readElf(file: Buffer): ElfFacts | undefined {
   try {
-    return file.length > 64 && file.readUInt32BE(0) === 0x7f454c46 ? new Elf(file).facts() : undefined;
+    return file.length > 64 && isElf(file) ? new Elf(file).facts() : undefined;
   } catch {
     return undefined;
   }
@@ -48,7 +36,6 @@ class Elf {
   }
 
   facts(): ElfFacts {
-    const machine = MACHINES[this.#half(18)] ?? `machine ${this.#half(18)}`;
     const tags = this.#dynamic();
     const table = this.#offsetOf(tags.find(([tag]) => tag === 5)?.[1] ?? 0);
     const size = tags.find(([tag]) => tag === 10)?.[1] ?? 0;
@@ -57,7 +44,7 @@ class Elf {
     const of = (...wanted: number[]): string[] => tags.filter(([tag]) => wanted.includes(tag)).map(([, value]) => text(value));
     const versions = [...texts.toString('latin1').matchAll(/GLIBC_(\d+(?:\.\d+)+)/g)].map((match) => match[1] as string);
     return {
-      arch: machine === 'ppc64' && this.#isLittle ? 'ppc64' : machine === 'mips' && this.#isLittle ? 'mipsel' : machine,
+      arch: elfMachine(this.#file),
       needed: of(1),
       looksBeside: of(15, 29).some((path) => path.includes('$ORIGIN')),
       glibc: versions.sort(compareVersions).at(-1) ?? '',

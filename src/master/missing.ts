@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Dep } from '../core/module-batch.ts';
+import { isAboutTsconfig } from './resolve.ts';
 
 /** What is known of a specifier that leads nowhere. */
 export interface MissingModule {
@@ -21,11 +22,13 @@ export function missingModule({ specifier, from, chain, reason }: MissingModule)
   if (/ is not exported /.test(reason)) return { code, message: `${start}: ${reason}`, node: 'ERR_PACKAGE_PATH_NOT_EXPORTED' };
   if (/^Package import specifier|^Cannot find module '#/.test(reason))
     return { code, message: `${start}: ${reason}`, node: 'ERR_PACKAGE_IMPORT_NOT_DEFINED' };
-  return { code, message: `${start}: ${searched(specifier, from)}` };
+  const why = searched(specifier, from);
+  return { code, message: `${start}: ${isAboutTsconfig(reason) ? `${why}; its tsconfig.json cannot be used: ${reason}` : why}` };
 }
 
 function searched(specifier: string, from: string): string {
   if (/^\.{0,2}\//.test(specifier) || /^\.{1,2}$/.test(specifier)) return `there is no ${resolve(dirname(from), specifier)}`;
+  if (specifier.startsWith('file:')) return 'there is no such file';
   if (/^[a-z][a-z+.-]+:/i.test(specifier)) return 'its scheme is not known';
   const name = (/^(?:@[^/]+\/)?[^/]+/.exec(specifier) as RegExpExecArray)[0];
   const folders: string[] = [];

@@ -29,7 +29,10 @@ interface Life {
 
 /** What is needed of the graph. */
 export interface ChangingGraph {
-  readonly items: readonly (Item | undefined)[];
+  /** All items that have not been dropped, of whatever time. */
+  items(): readonly (Item | undefined)[];
+  /** The item with this id. */
+  item(id: number): Item | undefined;
   /** The items of a closure. */
   closure(ref: string | number): readonly Item[];
   /** The current item of a file, made if there is none. */
@@ -117,7 +120,7 @@ export class Versions {
         item,
       );
       if (!this.#isStale(item)) {
-        this.#noteAsked(item, specifier, kind, typeof target === 'number' ? this.#graph.items[target] : undefined);
+        this.#noteAsked(item, specifier, kind, typeof target === 'number' ? this.#graph.item(target) : undefined);
         return target;
       }
     }
@@ -157,7 +160,7 @@ export class Versions {
     const past = asker && this.past(path);
     if (!asker || past) return past;
     // Nobody has asked for it in that time: the one of now will do if it was the same then.
-    const item = this.asIn(undefined, () => this.#graph.items[this.settle(() => this.#graph.file(path).id, Number)] as Item);
+    const item = this.asIn(undefined, () => this.#graph.item(this.settle(() => this.#graph.file(path).id, Number)) as Item);
     if (this.#wasThere(item.id, asker)) return item;
     throw new ModuleError(
       'ERR_MITOS_MODULE_CHANGED',
@@ -232,7 +235,7 @@ export class Versions {
     for (const item of all) {
       for (const asked of this.#lives.get(item)?.asked ?? []) {
         all.add(asked);
-        for (const { id } of asked.closure ?? []) all.add(this.#graph.items[id] as Item);
+        for (const { id } of asked.closure ?? []) all.add(this.#graph.item(id) as Item);
       }
     }
     return all;
@@ -321,10 +324,10 @@ export class Versions {
       if (list) list.push(item);
       else users.set(needed, [item]);
     };
-    for (const item of this.#graph.items) {
+    for (const item of this.#graph.items()) {
       if (!item || this.#isStale(item)) continue;
       if (item.source && paths.has(item.source.path)) affected.add(item);
-      for (const dep of Object.values(item.def?.deps ?? {})) if (typeof dep === 'number') use(item, this.#graph.items[dep]);
+      for (const dep of Object.values(item.def?.deps ?? {})) if (typeof dep === 'number') use(item, this.#graph.item(dep));
       use(item, item.parent);
       for (const asked of this.#lives.get(item)?.asked ?? []) use(item, asked);
     }

@@ -15,8 +15,8 @@ export type Resolution = { path: string } | { builtin: string } | { missing: str
 const oxc = onNeed<typeof import('oxc-resolver')>('oxc-resolver');
 const resolvers = new Map<string, ResolverFactory>();
 
-function resolverFor(kind: RequestKind, isTs: boolean): ResolverFactory {
-  const name = `${kind} ${isTs}`;
+function resolverFor(kind: RequestKind, isTs: boolean, hasTsconfig = true): ResolverFactory {
+  const name = `${kind} ${isTs} ${hasTsconfig}`;
   let resolver = resolvers.get(name);
   if (!resolver) {
     // From TypeScript, "./x.js" is x.ts where there is one; from JavaScript, what is written comes first.
@@ -32,7 +32,7 @@ function resolverFor(kind: RequestKind, isTs: boolean): ResolverFactory {
         '.jsx': both('.jsx', '.tsx'),
       },
       mainFields: ['main'],
-      tsconfig: 'auto',
+      ...(hasTsconfig && { tsconfig: 'auto' }),
       symlinks: true,
     });
     resolvers.set(name, resolver);
@@ -50,10 +50,19 @@ export function isBuiltin(specifier: string): boolean {
   return specifier.startsWith('node:') ? /^node:[a-z_/0-9]+$/.test(specifier) : builtinModules.includes(specifier);
 }
 
+/** True for a reason to find nothing that has to do with the specifier only in so far as a `tsconfig.json` could say where it leads. */
+export function isAboutTsconfig(reason: string | undefined): boolean {
+  return reason !== undefined && /^(?:Tsconfig not found|Failed to load tsconfig)/.test(reason);
+}
+
 /** Resolves a specifier from a file. The path found is a real path. */
 export function resolveFrom(file: string, specifier: string, kind: RequestKind): Resolution {
   if (isBuiltin(specifier)) return { builtin: specifier };
-  const { path, error } = resolverFor(kind, langOf(file) !== 'js').resolveFileSync(file, specifier);
+  const isTs = langOf(file) !== 'js';
+  const first = resolverFor(kind, isTs).resolveFileSync(file, specifier);
+  const { error } = first;
+  // Node does not care about a tsconfig.json that cannot be read.
+  const { path } = isAboutTsconfig(error) ? resolverFor(kind, isTs, false).resolveFileSync(file, specifier) : first;
   const clean = path?.replace(/[?#].*$/, (tail) => (specifier.endsWith(tail) ? '' : tail));
   if (clean !== undefined) return { path: clean };
   return { missing: error ?? `Cannot find module '${specifier}'` };

@@ -12,8 +12,9 @@ import { holds, type IdSet } from '../core/route-table.ts';
 import { type ContextId, HEADER, jsonOf, MAX_FRAME_DATA, type Message, replyToOf, sizeOf, srcOf } from '../core/wire.ts';
 import { type Find, RelayLink } from '../parent/relay-link.ts';
 import { editionOf } from './editions.ts';
-import { EXTRA, type ModuleGraph } from './module-graph.ts';
+import type { ModuleGraph } from './module-graph.ts';
 import { importersOf, ownFile } from './module-item.ts';
+import { EXTRA } from './our-modules.ts';
 import { editionFor } from './syntax-level.ts';
 import { type Occasion, type SentModule, Travel } from './travel.ts';
 

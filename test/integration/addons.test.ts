@@ -10,6 +10,7 @@ import type { Context, ContextPromise, Remote, Router } from 'mitos';
 import { testWithOracle } from '#src/testing/index.js';
 import { MODES, quietRouter, rejectsWith } from '../fixtures/programs/harness.js';
 import { type LabUser, needs, openLab } from '../support/lab/index.js';
+import { ramFiles } from '../support/ram-files.ts';
 
 type Loose = Record<string, (...args: unknown[]) => unknown>;
 
@@ -55,12 +56,7 @@ async function withContext(
 }
 
 function nothingLeft(): void {
-  for (const directory of ['/dev/shm', '/run', '/tmp'])
-    assert.deepEqual(
-      readdirSync(directory).filter((name) => name.startsWith('.mitos-')),
-      [],
-      directory,
-    );
+  assert.deepEqual(ramFiles(), []);
 }
 
 testWithOracle("With addons: 'ram' addons load from RAM however a package finds them, and nothing is left", here, async () => {

@@ -4,18 +4,12 @@
  * 33.7 MB instead of 35.9 MB packed).
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { elfMachine, isElf } from '../elf-machine.ts';
 import { pushError } from './failure.ts';
 import { runProgram } from './program.ts';
 
-const ELF_MACHINES: Readonly<Record<number, string>> = {
-  3: 'ia32',
-  21: 'ppc64le',
-  22: 's390x',
-  40: 'armv7l',
-  62: 'x64',
-  183: 'arm64',
-  243: 'riscv64',
-};
+/** What the tarballs of Node call machines otherwise than Node itself. */
+const TARBALL_ARCHS: Readonly<Record<string, string>> = { arm: 'armv7l', ppc64: 'ppc64le' };
 const MACH_O_CPUS: Readonly<Record<number, string>> = { 0x0100_0007: 'x64', 0x0100_000c: 'arm64' };
 const PT_LOAD = 1;
 const TRIAL_MS = 20_000;
@@ -37,9 +31,9 @@ export async function checkPlace(file: string, platform: string, arch: string, w
 
 function placeOf(head: Buffer): string | undefined {
   if (head.length < 20) return undefined;
-  if (head.readUInt32BE(0) === 0x7f454c46) {
-    const machine = head[5] === 2 ? head.readUInt16BE(18) : head.readUInt16LE(18);
-    return `linux-${ELF_MACHINES[machine] ?? `machine${machine}`}`;
+  if (isElf(head)) {
+    const machine = elfMachine(head);
+    return `linux-${TARBALL_ARCHS[machine] ?? machine}`;
   }
   if (head.readUInt32LE(0) !== 0xfeedfacf) return undefined;
   const cpu = head.readUInt32LE(4);
@@ -81,7 +75,7 @@ interface Layout {
 
 /** Where an ELF header says that its tables are. Both word sizes and both byte orders exist. */
 function layoutOf(head: Buffer): Layout | undefined {
-  if (head.length < 64 || head.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  if (head.length < 64 || !isElf(head)) return undefined;
   const is64 = head[4] === 2;
   const isBig = head[5] === 2;
   const short = (from: Buffer, at: number): number => (isBig ? from.readUInt16BE(at) : from.readUInt16LE(at));

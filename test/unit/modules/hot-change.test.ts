@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { MitosError } from '#src/core/errors.js';
+import { EDITION } from '#src/core/module-batch.js';
 import { ModuleGraph } from '#src/master/module-graph.js';
 import { createRandom } from '#src/testing/index.js';
 import { FakeContext, type Loose } from './zoo.ts';
@@ -349,9 +350,17 @@ test('with reload, edits leave nothing behind but those of late', async () => {
   const ids: number[] = [];
   caller.graph.onModule = ({ id }) => ids.push(id);
   for (let edit = 0; edit < 60; edit++) {
-    writeFileSync(join(folder.path, 'e.cjs'), `exports.e = 'e${edit}';`);
+    writeFileSync(join(folder.path, 'e.cjs'), `exports.e = ['e${edit}']?.[0];`);
+    const known = ids.length;
     assert.equal(await caller.call(folder.url('a.mjs'), 'a'), `a1 b1 c1 e${edit} d1`);
+    for (const id of ids.slice(known)) caller.graph.closureOf(id, 12);
   }
   const kept = ids.filter((id) => caller.graph.closureOf(id).length > 0);
   assert.ok(ids.length >= 240 && kept.length <= 4 * 34 + 2, `${kept.length} of ${ids.length} modules are kept`);
+  const editions = ids.filter((id) => (caller.graph.itemOf(12 * EDITION + id)?.id ?? 0) >= EDITION);
+  assert.ok(editions.length >= 30);
+  assert.deepEqual(
+    editions.filter((id) => !kept.includes(id)),
+    [],
+  );
 });

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os, { cpus } from 'node:os';
 import { test } from 'node:test';
 import { runInThisContext } from 'node:vm';
+import { referenceOf } from '#src/api/reference-of.js';
 import { FakeContext, type Loose, zoo } from './zoo.ts';
 
 let total = 10;
@@ -196,9 +197,9 @@ test('Importer hands on the closure of a module and knows the functions it expor
     context.importer.closure(Number.parseInt(ref, 10)).map((def) => def.id),
     context.graph.closureOf(ref).map((def) => def.id),
   );
-  assert.equal(context.importer.refOf(far.boom), `${Number.parseInt(ref, 10)}#boom`);
+  assert.equal(referenceOf(context.importer, far.boom), `${Number.parseInt(ref, 10)}#boom`);
   assert.equal(
-    context.importer.refOf(() => 1),
+    referenceOf(context.importer, () => 1),
     undefined,
   );
 });

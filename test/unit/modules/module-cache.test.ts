@@ -1,6 +1,6 @@
 /** What is kept on disk from one run to the next. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -18,9 +18,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { Importer } from '#src/core/importer.js';
 import { ModuleCache, prune } from '#src/master/module-cache.js';
 import { ModuleGraph } from '#src/master/module-graph.js';
-import { API_CODE } from './zoo.ts';
+import { API_CODE, overWire } from './zoo.ts';
 
 const FOLDER = join(process.cwd(), 'test/fixtures/raw/editions');
 
@@ -108,6 +109,60 @@ test('Entries that are damaged, cut short, or not of the user alone count for no
     mkdirSync(directory);
     await serve(directory);
   }
+});
+
+test('What was kept of a package holds when a function is called that it does not export', async (t) => {
+  const directory = temporary(t);
+  const folder = temporary(t);
+  mkdirSync(join(folder, 'node_modules/hidden'), { recursive: true });
+  const file = join(folder, 'node_modules/hidden/index.mjs');
+  writeFileSync(file, 'function inner() { return "it" }\nexport function give() { return inner }\n');
+  const open = (): ModuleGraph => new ModuleGraph({ apiModule: { code: API_CODE }, cache: new ModuleCache(directory) });
+  const first = open();
+  first.closureOf(first.addEntry(pathToFileURL(file), pathToFileURL(file).href) as number);
+  await first.flush();
+  assert.notDeepEqual(entries(directory), []);
+  const { give } = (await import(pathToFileURL(file).href)) as { give(): () => string };
+  const second = open();
+  const ref = second.identify(give());
+  const none = (): never => assert.fail('nothing is asked');
+  const importer = new Importer({ core: {}, request: none, requestSync: none });
+  importer.define(overWire(second.closureOf(ref)));
+  assert.equal((importer.resolveRef(ref) as () => string)(), 'it');
+});
+
+test('Entries that another version of Node made count for nothing', async (t) => {
+  const directory = temporary(t);
+  const cacheModule = pathToFileURL(join(process.cwd(), 'dist/master/module-cache.js')).href;
+  const cache = new ModuleCache(directory);
+  cache.open('text', '').set('x', 1);
+  await cache.flush();
+  for (const [version, known] of [
+    [process.version, '1'],
+    ['v99.0.0', 'undefined'],
+  ] as const) {
+    const program = `Object.defineProperty(process, 'version', { value: '${version}' });
+      const { ModuleCache } = await import(${JSON.stringify(cacheModule)});
+      console.log(String(new ModuleCache(${JSON.stringify(directory)}).open('text', '').get('x')));`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    assert.equal(stdout.trim(), known);
+  }
+});
+
+test('Entries that another user wrote count for nothing', async (t) => {
+  const directory = temporary(t);
+  const cache = new ModuleCache(directory);
+  cache.open('text', '').set('x', 1);
+  await cache.flush();
+  const { geteuid } = process;
+  const other = (geteuid?.() ?? 0) + 1;
+  try {
+    process.geteuid = () => other;
+    assert.equal(new ModuleCache(directory).open('text', '').get('x'), undefined);
+  } finally {
+    Object.assign(process, { geteuid });
+  }
+  assert.equal(new ModuleCache(directory).open('text', '').get('x'), 1);
 });
 
 test('Where nothing can be written, nothing fails', async (t) => {

@@ -54,6 +54,27 @@ test('ModuleGraph says of a missing package who asked, from where, and what was 
   assert.throws(() => load(join(alone, 'beside.mjs')), { message: new RegExp(`: there is no ${alone}/gone\\.mjs$`) });
 });
 
+test('ModuleGraph goes by what Node finds where a tsconfig.json cannot be read, and names that only if nothing is found', () => {
+  for (const [name, text, reason] of [
+    ['gone', '{"extends":"./gone.json"}', /Tsconfig not found .*gone\.json/],
+    ['broken', '{"extends":', /Failed to load tsconfig/],
+  ] as const) {
+    const folder = files(`tsconfig-${name}`, {
+      'tsconfig.json': text,
+      'main.mjs': 'export { a } from "./beside.mjs"',
+      'beside.mjs': 'export const a = 1',
+      'alias.mjs': 'import "~/beside.mjs"',
+    });
+    assert.equal(load(join(folder, 'main.mjs')).ns.a, 1);
+    assert.throws(() => load(join(folder, 'alias.mjs')), {
+      code: 'ERR_MITOS_MODULE_NOT_FOUND',
+      message: new RegExp(`there is no node_modules .*; its tsconfig\\.json cannot be used: ${reason.source}`),
+    });
+  }
+  const folder = files('file-url', { 'main.mjs': 'import "file:///not/there.mjs"' });
+  assert.throws(() => load(join(folder, 'main.mjs')), { message: /imported by .*main\.mjs: there is no such file$/ });
+});
+
 test('ModuleGraph says which package forbids a path, and Importer gives code the errors of Node', async () => {
   const folder = files('forbidden', {
     ...PACKAGE,
