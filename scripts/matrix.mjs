@@ -4,25 +4,31 @@
  *
  *   npm run matrix                                  all versions
  *   npm run matrix -- 12 24 --only integration/ssh  some, and only files whose path has one of these parts
+ *   npm run matrix -- 12 --keep results.json        adds to (or replaces in) what earlier runs kept there, and prints the table of all of it
  *
  * As root that Node takes the place of every `node` that a shell finds, in a mount namespace; otherwise it comes first in PATH. Every difference has to
  * be explained in lib/matrix-differences.mjs, and every explanation has to be needed: else the exit code is 1.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { differences, explain } from './lib/matrix-differences.mjs';
+import { differences, explain, leftOut } from './lib/matrix-differences.mjs';
 import { FILE, printMatrix } from './lib/matrix-table.mjs';
 import { fetchNode, findNode, nodeFacts, SUPPORTED } from './lib/nodes.mjs';
 import { at, filesBelow } from './lib/project.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string', multiple: true, default: [] }, concurrency: { type: 'string', default: '2' } },
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    concurrency: { type: 'string', default: '2' },
+    keep: { type: 'string' },
+  },
 });
 const versions = positionals.length > 0 ? positionals : SUPPORTED.filter((name) => !findNode(name).isNowhere);
 const files = filesBelow('test/integration', (name) => name.endsWith('.test.ts'))
+  .filter((file) => !(nameOf(file) in leftOut))
   .filter((file) => values.only.length === 0 || values.only.some((part) => file.includes(part)))
   .map((file) => join('.build', file.replace(/\.ts$/, '.js')));
 if (files.length === 0) {
@@ -44,7 +50,31 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 const isWhole = values.only.length === 0;
-process.exitCode = printMatrix(runs, { explain, expected: isWhole ? differences : [], isWhole }) ? 0 : 1;
+process.exitCode = printMatrix(withKept(runs), { explain, expected: isWhole ? differences : [], isWhole }) ? 0 : 1;
+
+/** The runs together with those of earlier times, oldest Node first; of a Node that ran again, the files that ran take the place of what they gave then. */
+function withKept(runs) {
+  if (values.keep === undefined) return runs;
+  const kept = new Map();
+  for (const run of existsSync(values.keep) ? JSON.parse(readFileSync(values.keep, 'utf8')) : []) kept.set(run.version, run);
+  const ran = new Set(files.map(nameOf));
+  for (const run of runs) {
+    const before = kept.get(run.version);
+    const others = before?.results.filter(({ file }) => !ran.has(file)) ?? [];
+    kept.set(run.version, {
+      ...run,
+      results: [...others, ...run.results],
+      seconds: run.seconds + (others.length > 0 ? before.seconds : 0),
+    });
+  }
+  const all = [...kept.values()].sort((a, b) => Number.parseInt(a.version, 10) - Number.parseInt(b.version, 10));
+  writeFileSync(values.keep, JSON.stringify(all));
+  return all;
+}
+
+function nameOf(path) {
+  return path.replace(/^.*integration[\\/]|\.test\.[jt]s$/g, '');
+}
 
 /** The tests of all files with contexts on one Node. */
 async function runOn({ version, path }, master) {
@@ -63,8 +93,8 @@ async function runOn({ version, path }, master) {
     NODE_OPTIONS: `--require ${at('scripts/lib/other-node.cjs')}`,
     ...(places.length > 0 ? {} : { PATH: dirname(node) + delimiter + process.env.PATH }),
   };
-  // A /tmp of its own too: what other programs do there is none of the tests' business.
-  const own = 'mount -t tmpfs -o mode=1777 none /tmp || exit 99;';
+  // A /tmp and a /dev/shm of its own too: what other programs do there is none of the tests' business.
+  const own = ['/tmp', '/dev/shm'].map((folder) => `mount -t tmpfs -o mode=1777 none ${folder} || exit 99;`).join('');
   const mount = own + places.map((place) => `mount --bind '${node}' '${place}' || exit 99;`).join('');
   const prefix = places.length > 0 ? ['unshare', '--mount', 'sh', '-c', `${mount} exec "$@"`, 'sh'] : [];
   const runner = [master, '--test', `--test-reporter=${at('scripts/lib/matrix-reporter.mjs')}`, '--test-timeout=180000'];
@@ -94,7 +124,8 @@ function nodesOfShells() {
 
 /** The results of one test file. */
 function collect([command, ...args], env, version, path) {
-  const file = path.replace(/^.*integration[\\/]|\.test\.js$/g, '');
+  const file = nameOf(path);
+  const startedAt = Date.now();
   const child = spawn(command, args, { cwd: at(), env, stdio: ['ignore', 'pipe', 'pipe'] });
   const results = [];
   let output = '';
@@ -108,6 +139,8 @@ function collect([command, ...args], env, version, path) {
     child.on('close', (code, signal) => {
       for (const name of SIGNALS) process.off(name, stop);
       for (const line of output.split('\n').filter(Boolean)) results.push({ file, ...JSON.parse(line) });
+      const seconds = (Date.now() - startedAt) / 1000;
+      if (seconds > 10) console.error(`  ${file}: ${seconds.toFixed(0)} s`);
       const ended = signal ?? `code ${code}`;
       if (results.length === 0 || (code !== 0 && !results.some(({ outcome }) => outcome === 'failed')))
         results.push({ file, name: FILE, outcome: 'failed', reason: `it ended with ${ended}: ${errors}` });
