@@ -4,16 +4,18 @@
  *
  *   npm run matrix                                  all versions
  *   npm run matrix -- 12 24 --only integration/ssh  some, and only files whose path has one of these parts
- *   npm run matrix -- 12 --keep results.json        adds to (or replaces in) what earlier runs kept there, and prints the table of all of it
+ *   npm run matrix -- --keep results.json            writes results there as they come, and prints the table of all that is in it
+ *   npm run matrix -- --keep results.json --continue runs only what is not there, or failed for no known reason
  *
  * As root that Node takes the place of every `node` that a shell finds, in a mount namespace; otherwise it comes first in PATH. Every difference has to
  * be explained in lib/matrix-differences.mjs, and every explanation has to be needed: else the exit code is 1.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { differences, explain, leftOut } from './lib/matrix-differences.mjs';
+import { MatrixResults } from './lib/matrix-results.mjs';
 import { FILE, printMatrix } from './lib/matrix-table.mjs';
 import { fetchNode, findNode, nodeFacts, SUPPORTED } from './lib/nodes.mjs';
 import { at, filesBelow } from './lib/project.mjs';
@@ -24,6 +26,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     concurrency: { type: 'string', default: '2' },
     keep: { type: 'string' },
+    continue: { type: 'boolean', default: false },
   },
 });
 const versions = positionals.length > 0 ? positionals : SUPPORTED.filter((name) => !findNode(name).isNowhere);
@@ -40,37 +43,17 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 mkdirSync(at('.build'), { recursive: true });
 const scratch = mkdtempSync(at('.build/matrix-'));
 chmodSync(scratch, 0o755);
-const runs = [];
+const kept = new MatrixResults(values.keep);
 try {
   for (const name of versions) await fetchNode(name);
   const master = join(scratch, 'node');
   copyFileSync(process.execPath, master);
-  for (const name of versions) runs.push(await runOn(nodeFacts(name), master));
+  for (const name of versions) await runOn(nodeFacts(name), master);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 const isWhole = values.only.length === 0;
-process.exitCode = printMatrix(withKept(runs), { explain, expected: isWhole ? differences : [], isWhole }) ? 0 : 1;
-
-/** The runs together with those of earlier times, oldest Node first; of a Node that ran again, the files that ran take the place of what they gave then. */
-function withKept(runs) {
-  if (values.keep === undefined) return runs;
-  const kept = new Map();
-  for (const run of existsSync(values.keep) ? JSON.parse(readFileSync(values.keep, 'utf8')) : []) kept.set(run.version, run);
-  const ran = new Set(files.map(nameOf));
-  for (const run of runs) {
-    const before = kept.get(run.version);
-    const others = before?.results.filter(({ file }) => !ran.has(file)) ?? [];
-    kept.set(run.version, {
-      ...run,
-      results: [...others, ...run.results],
-      seconds: run.seconds + (others.length > 0 ? before.seconds : 0),
-    });
-  }
-  const all = [...kept.values()].sort((a, b) => Number.parseInt(a.version, 10) - Number.parseInt(b.version, 10));
-  writeFileSync(values.keep, JSON.stringify(all));
-  return all;
-}
+process.exitCode = printMatrix(kept.runs(), { explain, expected: isWhole ? differences : [], isWhole }) ? 0 : 1;
 
 function nameOf(path) {
   return path.replace(/^.*integration[\\/]|\.test\.[jt]s$/g, '');
@@ -78,7 +61,8 @@ function nameOf(path) {
 
 /** The tests of all files with contexts on one Node. */
 async function runOn({ version, path }, master) {
-  console.error(`\nNode ${version}: ${files.length} test files`);
+  const waiting = files.filter((file) => !values.continue || !kept.isDone(version, nameOf(file)));
+  console.error(`\nNode ${version}: ${waiting.length} test files`);
   const isSandboxed = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
   const places = isSandboxed ? nodesOfShells() : [];
   // Not in /usr, which containers of the lab take from outside of the namespace.
@@ -98,15 +82,14 @@ async function runOn({ version, path }, master) {
   const mount = own + places.map((place) => `mount --bind '${node}' '${place}' || exit 99;`).join('');
   const prefix = places.length > 0 ? ['unshare', '--mount', 'sh', '-c', `${mount} exec "$@"`, 'sh'] : [];
   const runner = [master, '--test', `--test-reporter=${at('scripts/lib/matrix-reporter.mjs')}`, '--test-timeout=180000'];
-  const startedAt = Date.now();
-  const results = [];
-  const waiting = [...files];
   const work = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
-      results.push(...(await collect([...prefix, ...runner, file], env, version, file)));
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const startedAt = Date.now();
+      const results = await collect([...prefix, ...runner, file], env, version, file);
+      kept.set(version, nameOf(file), results, (Date.now() - startedAt) / 1000);
+    }
   };
   await Promise.all(Array.from({ length: Number(values.concurrency) }, work));
-  return { version, results, seconds: (Date.now() - startedAt) / 1000 };
 }
 
 /** Every `node` that a login shell may find. */
@@ -125,7 +108,6 @@ function nodesOfShells() {
 /** The results of one test file. */
 function collect([command, ...args], env, version, path) {
   const file = nameOf(path);
-  const startedAt = Date.now();
   const child = spawn(command, args, { cwd: at(), env, stdio: ['ignore', 'pipe', 'pipe'] });
   const results = [];
   let output = '';
@@ -139,8 +121,6 @@ function collect([command, ...args], env, version, path) {
     child.on('close', (code, signal) => {
       for (const name of SIGNALS) process.off(name, stop);
       for (const line of output.split('\n').filter(Boolean)) results.push({ file, ...JSON.parse(line) });
-      const seconds = (Date.now() - startedAt) / 1000;
-      if (seconds > 10) console.error(`  ${file}: ${seconds.toFixed(0)} s`);
       const ended = signal ?? `code ${code}`;
       if (results.length === 0 || (code !== 0 && !results.some(({ outcome }) => outcome === 'failed')))
         results.push({ file, name: FILE, outcome: 'failed', reason: `it ended with ${ended}: ${errors}` });

@@ -71,6 +71,7 @@ export const differences = [
 export const leftOut = {
   'api-versions': 'names the Nodes of its contexts itself',
   'fetch-nodes': 'starts no context',
+  lab: 'enters what the lab makes with programs of the system, and starts no context',
   nodes: 'is the short form of this matrix, and names the Nodes of its contexts itself',
   'old-nodes': 'names the Nodes of its contexts itself',
   'runtime-attack': 'its targets are given a Node, or what stands for one, by the master',

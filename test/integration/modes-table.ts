@@ -45,8 +45,8 @@ export interface ModeOptions extends OracleTestOptions {
 export function inEveryMode(name: string, fn: (mode: ModeContext) => Promise<void>, options: ModeOptions = {}): void {
   if (Number.parseInt(CONTEXT_VERSION, 10) < (options.since ?? 0)) return;
   for (const mode of MODES) {
-    // Its Node is that of the master, whatever the others run on.
-    if (mode.method === 'worker' && IS_MATRIX) continue;
+    // What is special about these two runs on the Node of the master, whatever the others run on.
+    if (IS_MATRIX && (mode.method === 'worker' || mode.router.threaded === true)) continue;
     if (options.except !== undefined && mode.name.includes(options.except)) continue;
     testWithOracle(`${name} [${mode.name}]`, { timeoutMs: 15_000, ...options }, async (context) => {
       const router = new Router({ logger: false, ...mode.router, ...options.router });
