@@ -18,9 +18,12 @@ export class MatrixResults {
     return results !== undefined && results.every((result) => result.outcome !== 'failed' || entryOf(version, result) !== undefined);
   }
 
-  /** Takes the results of a file; those of an earlier time are forgotten. */
+  /** Takes the results of a file; of those of an earlier time only the names of what failed then for no known reason are kept. */
   set(version, file, results, seconds) {
-    this.#kept[version] = { ...this.#kept[version], [file]: { results, seconds } };
+    const before = this.#kept[version]?.[file];
+    const unexplained = (before?.results ?? []).filter((result) => result.outcome === 'failed' && !entryOf(version, result));
+    const failedBefore = [...new Set([...(before?.failedBefore ?? []), ...unexplained.map(({ name }) => name)])];
+    this.#kept[version] = { ...this.#kept[version], [file]: { results, seconds, failedBefore } };
     if (this.#path !== undefined) writeFileSync(this.#path, JSON.stringify(this.#kept));
   }
 
@@ -28,8 +31,13 @@ export class MatrixResults {
   runs() {
     const versions = Object.keys(this.#kept).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
     return versions.map((version) => {
-      const files = Object.values(this.#kept[version]);
-      return { version, results: files.flatMap(({ results }) => results), seconds: files.reduce((sum, { seconds }) => sum + seconds, 0) };
+      const files = Object.entries(this.#kept[version]);
+      return {
+        version,
+        results: files.flatMap(([, { results }]) => results),
+        seconds: files.reduce((sum, [, { seconds }]) => sum + seconds, 0),
+        failedBefore: files.flatMap(([file, { failedBefore }]) => failedBefore.map((name) => ({ file, name }))),
+      };
     });
   }
 }

@@ -53,6 +53,8 @@ export function printMatrix(given, { expected, isWhole }) {
   }
   printSkipped(runs);
   if (isWhole) for (const [file, reason] of Object.entries(leftOut)) console.log(`  left out: ${file}: ${reason}`);
+  for (const { version, failedBefore } of runs)
+    for (const { file, name } of failedBefore) console.log(`  needed another try: Node ${version}: ${file}: ${name}`);
   for (const problem of problems) console.log(`✖ ${problem}`);
   console.log(problems.length === 0 ? 'No unexplained difference' : `${problems.length} unexplained`);
   return problems.length === 0;
