@@ -52,7 +52,6 @@ export const differences = [
     reason: 'node:timers/promises is there from Node 15 on, and the function imports it',
   },
   { below: 14, file: 'demo', test: 'the demo ', says: /2 had to be asked for/, reason: ASKS },
-  { below: 14, file: 'demo', test: 'on a ', says: /2 had to be asked for/, reason: ASKS },
   { below: 14, file: 'run', test: 'a module event tells where a module goes', says: /roundTrip: true/, reason: ASKS },
   { below: 14, file: 'packages', test: 'workspace/packages/app', says: /1 round trips, 0 are explained/, reason: ASKS },
   { below: 14, file: 'packages', test: 'typescript', says: /1 round trips, 0 are explained/, reason: ASKS },
