@@ -4,6 +4,8 @@
  *
  *   npm run matrix                                  all versions
  *   npm run matrix -- 12 24 --only integration/ssh  some, and only files whose path has one of these parts
+ *   npm run matrix -- --keep results.json            writes results there as they come, and prints the table of all that is in it
+ *   npm run matrix -- --keep results.json --continue runs only what is not there, or failed for no known reason
  *
  * As root that Node takes the place of every `node` that a shell finds, in a mount namespace; otherwise it comes first in PATH. Every difference has to
  * be explained in lib/matrix-differences.mjs, and every explanation has to be needed: else the exit code is 1.
@@ -12,17 +14,24 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { differences, explain } from './lib/matrix-differences.mjs';
+import { differences, explain, leftOut } from './lib/matrix-differences.mjs';
+import { MatrixResults } from './lib/matrix-results.mjs';
 import { FILE, printMatrix } from './lib/matrix-table.mjs';
 import { fetchNode, findNode, nodeFacts, SUPPORTED } from './lib/nodes.mjs';
 import { at, filesBelow } from './lib/project.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string', multiple: true, default: [] }, concurrency: { type: 'string', default: '2' } },
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    concurrency: { type: 'string', default: '2' },
+    keep: { type: 'string' },
+    continue: { type: 'boolean', default: false },
+  },
 });
 const versions = positionals.length > 0 ? positionals : SUPPORTED.filter((name) => !findNode(name).isNowhere);
 const files = filesBelow('test/integration', (name) => name.endsWith('.test.ts'))
+  .filter((file) => !(nameOf(file) in leftOut))
   .filter((file) => values.only.length === 0 || values.only.some((part) => file.includes(part)))
   .map((file) => join('.build', file.replace(/\.ts$/, '.js')));
 if (files.length === 0) {
@@ -34,21 +43,26 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 mkdirSync(at('.build'), { recursive: true });
 const scratch = mkdtempSync(at('.build/matrix-'));
 chmodSync(scratch, 0o755);
-const runs = [];
+const kept = new MatrixResults(values.keep);
 try {
   for (const name of versions) await fetchNode(name);
   const master = join(scratch, 'node');
   copyFileSync(process.execPath, master);
-  for (const name of versions) runs.push(await runOn(nodeFacts(name), master));
+  for (const name of versions) await runOn(nodeFacts(name), master);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 const isWhole = values.only.length === 0;
-process.exitCode = printMatrix(runs, { explain, expected: isWhole ? differences : [], isWhole }) ? 0 : 1;
+process.exitCode = printMatrix(kept.runs(), { explain, expected: isWhole ? differences : [], isWhole }) ? 0 : 1;
+
+function nameOf(path) {
+  return path.replace(/^.*integration[\\/]|\.test\.[jt]s$/g, '');
+}
 
 /** The tests of all files with contexts on one Node. */
 async function runOn({ version, path }, master) {
-  console.error(`\nNode ${version}: ${files.length} test files`);
+  const waiting = files.filter((file) => !values.continue || !kept.isDone(version, nameOf(file)));
+  console.error(`\nNode ${version}: ${waiting.length} test files`);
   const isSandboxed = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
   const places = isSandboxed ? nodesOfShells() : [];
   // Not in /usr, which containers of the lab take from outside of the namespace.
@@ -63,20 +77,23 @@ async function runOn({ version, path }, master) {
     NODE_OPTIONS: `--require ${at('scripts/lib/other-node.cjs')}`,
     ...(places.length > 0 ? {} : { PATH: dirname(node) + delimiter + process.env.PATH }),
   };
-  // A /tmp of its own too: what other programs do there is none of the tests' business.
-  const own = 'mount -t tmpfs -o mode=1777 none /tmp || exit 99;';
+  // A /tmp and a /dev/shm of its own too: what other programs do there is none of the tests' business.
+  const own = ['/tmp', '/dev/shm'].map((folder) => `mount -t tmpfs -o mode=1777 none ${folder} || exit 99;`).join('');
   const mount = own + places.map((place) => `mount --bind '${node}' '${place}' || exit 99;`).join('');
   const prefix = places.length > 0 ? ['unshare', '--mount', 'sh', '-c', `${mount} exec "$@"`, 'sh'] : [];
   const runner = [master, '--test', `--test-reporter=${at('scripts/lib/matrix-reporter.mjs')}`, '--test-timeout=180000'];
-  const startedAt = Date.now();
-  const results = [];
-  const waiting = [...files];
+  const runFile = async (file) => {
+    const startedAt = Date.now();
+    const results = await collect([...prefix, ...runner, file], env, version, file);
+    kept.set(version, nameOf(file), results, (Date.now() - startedAt) / 1000);
+  };
+  const all = [...waiting];
   const work = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
-      results.push(...(await collect([...prefix, ...runner, file], env, version, file)));
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await runFile(file);
   };
   await Promise.all(Array.from({ length: Number(values.concurrency) }, work));
-  return { version, results, seconds: (Date.now() - startedAt) / 1000 };
+  // Limits of time do not hold on a machine that does too much at once: what failed for no known reason has another try, alone, and the table tells.
+  for (const file of all.filter((one) => !kept.isDone(version, nameOf(one)))) await runFile(file);
 }
 
 /** Every `node` that a login shell may find. */
@@ -94,7 +111,7 @@ function nodesOfShells() {
 
 /** The results of one test file. */
 function collect([command, ...args], env, version, path) {
-  const file = path.replace(/^.*integration[\\/]|\.test\.js$/g, '');
+  const file = nameOf(path);
   const child = spawn(command, args, { cwd: at(), env, stdio: ['ignore', 'pipe', 'pipe'] });
   const results = [];
   let output = '';

@@ -1,5 +1,5 @@
 /** The table of the matrix: a row for each test file, a column for each Node; below it what failed, what is explained, and what was skipped. */
-import { entryOf } from './matrix-differences.mjs';
+import { entryOf, leftOut } from './matrix-differences.mjs';
 
 /** The name of what is no test but the end of a whole file. */
 export const FILE = '(the file itself)';
@@ -9,7 +9,8 @@ export const FILE = '(the file itself)';
  *
  * @returns whether nothing is left unexplained
  */
-export function printMatrix(runs, { expected, isWhole }) {
+export function printMatrix(given, { expected, isWhole }) {
+  const runs = addMissing(given);
   const problems = [];
   const used = new Set();
   const names = [...new Set(runs.flatMap(({ results }) => results.map(({ file }) => file)))].sort((a, b) => (a < b ? -1 : 1));
@@ -32,10 +33,10 @@ export function printMatrix(runs, { expected, isWhole }) {
       if (result.outcome !== 'failed') continue;
       const entry = entryOf(run.version, result);
       if (entry) used.add(entry);
-      else problems.push(`Node ${run.version}: ${result.file}: "${result.name}" fails, and nobody says why`);
+      else
+        problems.push(`Node ${run.version}: ${result.file}: "${result.name}" fails, and nobody says why (${result.reason.split('\n')[0]})`);
     }
   }
-  problems.push(...missing(runs));
   if (isWhole) {
     for (const entry of expected) {
       const isCovered = runs.some(
@@ -51,6 +52,9 @@ export function printMatrix(runs, { expected, isWhole }) {
     console.log(`  ${file}: ${test} (${where}): ${reason}`);
   }
   printSkipped(runs);
+  if (isWhole) for (const [file, reason] of Object.entries(leftOut)) console.log(`  left out: ${file}: ${reason}`);
+  for (const { version, failedBefore } of runs)
+    for (const { file, name } of failedBefore) console.log(`  needed another try: Node ${version}: ${file}: ${name}`);
   for (const problem of problems) console.log(`✖ ${problem}`);
   console.log(problems.length === 0 ? 'No unexplained difference' : `${problems.length} unexplained`);
   return problems.length === 0;
@@ -69,17 +73,17 @@ function cell({ version }, results) {
   return count(({ outcome }) => outcome === 'passed') + rest.join('');
 }
 
-/** Tests that ran, or were skipped, on one Node and not on another. */
-function missing(runs) {
-  const problems = [];
+/** Adds to each run the tests that did not run there and do on another Node. */
+function addMissing(runs) {
   const key = ({ file, name }) => `${file}: "${name}"`;
   const isRun = ({ outcome, name }) => outcome !== 'skipped' && name !== FILE;
-  const all = new Set(runs.flatMap(({ results }) => results.filter(isRun).map(key)));
-  for (const { version, results } of runs) {
-    const here = new Set(results.filter(isRun).map(key));
-    for (const name of all) if (!here.has(name)) problems.push(`Node ${version}: ${name} did not run, elsewhere it does`);
-  }
-  return problems;
+  const all = new Map(runs.flatMap(({ results }) => results.filter(isRun).map((result) => [key(result), result])));
+  return runs.map((run) => {
+    const here = new Set(run.results.filter(isRun).map(key));
+    const absent = [...all].filter(([name]) => !here.has(name));
+    const added = absent.map(([, { file, name }]) => ({ file, name, outcome: 'failed', reason: 'it did not run, elsewhere it does' }));
+    return { ...run, results: [...run.results, ...added] };
+  });
 }
 
 function printSkipped(runs) {

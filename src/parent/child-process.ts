@@ -112,7 +112,12 @@ function linkTo(
     [stderr, 'stderr'],
     [aside ? stdout : pipes[STDOUT_FD], aside ? 'stderr' : 'stdout'],
   ];
-  const outputs = [aside || stdout];
+  const outputs = new Set<Readable>();
+  const isRead = (stream: Readable): void => {
+    outputs.add(stream);
+    stream.on('close', () => outputs.delete(stream));
+  };
+  isRead(aside || stdout);
   const link = createStageLink({
     inner: new SocketTransport(aside || stdout, aside || stdin),
     marker,
@@ -141,7 +146,7 @@ function linkTo(
   for (const [readable, source] of printing) {
     if (!readable) continue;
     const lines = link.printer(source, maxLineBytes);
-    outputs.push(readable as Socket);
+    isRead(readable);
     readable.on('data', (chunk: Buffer) => lines.push(link.conversation ? link.conversation.take(chunk) : chunk));
     readable.on('close', () => lines.end());
   }
@@ -149,23 +154,29 @@ function linkTo(
   return link;
 }
 
-/** How a process ended, once its output (and what it said on the link) has been read. */
-function exitOf(child: ChildProcess, outputs: Readable[]): Promise<ExitStatus> {
+/**
+ * How a process ended, once its output (and what it said on the link) has been read.
+ *
+ * @param outputs those that have not been closed yet: each has to leave the set by itself when it is
+ */
+export function exitOf(child: ChildProcess, outputs: ReadonlySet<Readable>): Promise<ExitStatus> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ exitCode: null, signal: null, error }));
     child.on('exit', (exitCode, signal) => {
-      let open = outputs.filter((stream) => !stream.destroyed).length;
       // What it started goes with it.
       killGroup(child);
       const done = (): void => {
         clearTimeout(timer);
-        for (const stream of outputs) stream.destroy();
         resolve({ exitCode, signal });
       };
+      const stop = (): void => {
+        for (const stream of outputs) stream.destroy();
+        timer = setTimeout(done, DRAIN_MS);
+      };
       // A timer that is late comes before what can be read: that has its turn first.
-      const timer = setTimeout(() => setImmediate(done), DRAIN_MS);
-      for (const stream of outputs) stream.on('close', () => --open || done());
-      if (!open) done();
+      let timer = setTimeout(() => setImmediate(stop), DRAIN_MS);
+      for (const stream of outputs) stream.on('close', () => outputs.size || done());
+      if (!outputs.size) done();
     });
   });
 }

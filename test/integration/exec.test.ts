@@ -137,7 +137,7 @@ inEveryMode('a program that prints too much is stopped', async ({ open }) => {
 
 inEveryMode('an output that is read may be longer than what is kept, and a slow reader holds the program back', async ({ open }) => {
   const context = await open();
-  const program = context.exec('i=0; while [ $i -lt 200 ]; do printf "%1000d\\n" $i; i=$((i+1)); done; yes | head -c 3000000', {
+  const program = context.exec('i=0; while [ $i -lt 200 ]; do printf "%1000d\\n" $i; i=$((i+1)); done; yes 123456789 | head -c 3000000', {
     maxBufferBytes: 100_000,
   });
   let bytes = 0;

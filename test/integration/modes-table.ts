@@ -1,7 +1,10 @@
 /** The ways a context can run: every rule of the API holds in each of them. */
 import { type Context, type ContextPromise, Router, type RouterOptions } from 'mitos';
 import { type OracleTestContext, type OracleTestOptions, testWithOracle } from '#src/testing/index.js';
-import { CONTEXT_VERSION } from '../support/nodes.js';
+import { CONTEXT_NODE, CONTEXT_VERSION } from '../support/nodes.js';
+
+/** Whether other contexts run on another Node than the master: in `npm run matrix`. */
+const IS_MATRIX = CONTEXT_NODE !== process.execPath;
 
 interface Mode {
   readonly name: string;
@@ -34,11 +37,16 @@ export interface ModeOptions extends OracleTestOptions {
   router?: RouterOptions;
   /** Leaves modes out, by a part of their name. */
   except?: string;
+  /** The first Node (its major number) that has what the functions of the test use; in `npm run matrix` it is left out on older ones. */
+  since?: number;
 }
 
 /** One test for each mode, with a router that is closed at its end. */
 export function inEveryMode(name: string, fn: (mode: ModeContext) => Promise<void>, options: ModeOptions = {}): void {
+  if (Number.parseInt(CONTEXT_VERSION, 10) < (options.since ?? 0)) return;
   for (const mode of MODES) {
+    // What is special about these two runs on the Node of the master, whatever the others run on.
+    if (IS_MATRIX && (mode.method === 'worker' || mode.router.threaded === true)) continue;
     if (options.except !== undefined && mode.name.includes(options.except)) continue;
     testWithOracle(`${name} [${mode.name}]`, { timeoutMs: 15_000, ...options }, async (context) => {
       const router = new Router({ logger: false, ...mode.router, ...options.router });

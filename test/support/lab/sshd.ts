@@ -93,7 +93,9 @@ function writeConfig({ node }: LabRoom, folder: string, port: number, keys: LabK
   const flag = (value: boolean | undefined): string => (value === true ? 'yes' : 'no');
   const asks = options.passwordAuthentication === true || options.keyboardInteractive === true;
   const authorized = options.authorizedKeys ?? `${publicKey(keys.client.plain)}\n${publicKey(keys.client.encrypted)}\n`;
-  const env = Object.entries(options.env ?? defaultEnv(node)).map(([name, value]) => `"${name}=${value}"`);
+  const env = Object.entries(options.env ?? (options.hidesNode === true ? {} : defaultEnv(node))).map(
+    ([name, value]) => `"${name}=${value}"`,
+  );
   const lines = [
     ...(options.lines ?? []),
     ...[`ListenAddress 127.0.0.1:${port}`, `HostKey ${keys.hostKey}`, 'PidFile none', 'LogLevel DEBUG1', 'UseDNS no', 'StrictModes no'],
