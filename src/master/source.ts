@@ -21,10 +21,10 @@ export interface Place {
 /** The largest file that is read as a module. */
 export const MAX_SOURCE_BYTES: number = 64 * 1024 * 1024;
 
-/** Reads a regular file; never opens a FIFO, a device or a directory. */
-export function readSource(path: string): string {
+/** Reads a regular file; never opens a FIFO, a device or a directory. `isFile`: what the system has just said of it. */
+export function readSource(path: string, isFile: boolean = lstatSync(path).isFile()): string {
   const deny = (what: string): ModuleError => new ModuleError('ERR_MITOS_MODULE_DENIED', `Cannot serve ${path}: ${what}`);
-  if (!lstatSync(path).isFile()) throw deny('it is not a regular file');
+  if (!isFile) throw deny('it is not a regular file');
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   try {
     const stat = fstatSync(fd);
