@@ -63,7 +63,7 @@ async function graphOnly() {
   const router = new Router({ logLevel: 'silent' });
   const { graph } = router.runtime;
   const [modules, graphMs] = await timed(() => graph.closureOf(graph.identify(run)));
-  const [, packMs] = await timed(() => packBatches(modules));
+  const [, packMs] = await timed(() => packBatches(modules, 'usual', graph.compress));
   const [, keepMs] = await timed(() => graph.flush());
   await router.close();
   writeSync(3, JSON.stringify({ name, graphMs, packMs, keepMs }));

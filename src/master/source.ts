@@ -42,30 +42,36 @@ export interface PackageScope {
   type: 'module' | 'commonjs' | undefined;
 }
 
-const scopes = new Map<string, PackageScope>();
+/** The packages of directories; null where none is. */
+const scopes = new Map<string, PackageScope | null>();
 
 /** The package that a file belongs to; a file outside any package is its own directory's. */
 export function packageOf(path: string): PackageScope {
   const directory = dirname(path);
-  const there = scopes.get(directory);
-  if (there) return there;
-  let scope: PackageScope = { root: directory, type: undefined };
-  for (let at = directory; ; at = dirname(at)) {
-    if (basename(at) === 'node_modules') break;
-    const file = join(at, 'package.json');
-    if (existsSync(file)) {
-      try {
-        const { type } = JSON.parse(readSource(file)) as { type?: unknown };
-        scope = { root: at, type: type === 'module' || type === 'commonjs' ? type : undefined };
-      } catch {
-        scope = { root: at, type: undefined };
-      }
-      break;
-    }
-    if (at === dirname(at)) break;
+  return scopeOf(directory) ?? { root: directory, type: undefined };
+}
+
+/** The package that a directory lies in. Its package.json, which may be large, is read once for all directories below. */
+function scopeOf(directory: string): PackageScope | null {
+  if (basename(directory) === 'node_modules') return null;
+  let scope = scopes.get(directory);
+  if (scope === undefined) {
+    const parent = dirname(directory);
+    scope = readScope(directory) ?? (parent === directory ? null : scopeOf(parent));
+    scopes.set(directory, scope);
   }
-  scopes.set(directory, scope);
   return scope;
+}
+
+function readScope(directory: string): PackageScope | undefined {
+  const file = join(directory, 'package.json');
+  if (!existsSync(file)) return undefined;
+  try {
+    const { type } = JSON.parse(readSource(file)) as { type?: unknown };
+    return { root: directory, type: type === 'module' || type === 'commonjs' ? type : undefined };
+  } catch {
+    return { root: directory, type: undefined };
+  }
 }
 
 /** One file of the program, or a text of ours that has no file. */
