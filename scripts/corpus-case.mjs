@@ -13,10 +13,14 @@ import { readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { Router } from '../dist/index.js';
 import { packBatches } from '../dist/core/module-pack.js';
+import { Router } from '../dist/index.js';
 import { strip } from '../dist/master/strip.js';
 import { root } from './lib/project.mjs';
+
+/** What goes over the wire, to the compressed source; where that is little, names and links of its modules may take this much more. */
+const MAX_RATIO = 1.1;
+const TABLE_BYTES = 2048;
 
 const isGraph = process.argv[2] === '--graph';
 const [name, file, hide = ''] = process.argv.slice(isGraph ? 3 : 2);
@@ -42,12 +46,14 @@ await router.close();
 const near = about.refused ? { ms: 0 } : await settle(run);
 const sent = [...urls].filter((url) => url.startsWith('file:') && !url.endsWith('.node'));
 const requests = after.requests - before.requests;
+const sources = sourcesOf(sent);
+const wireBytes = after.moduleBytes - before.moduleBytes;
 const row = {
   name,
   ...about,
   modules: sent.length,
-  ...sourcesOf(sent),
-  wireBytes: after.moduleBytes - before.moduleBytes,
+  ...sources,
+  wireBytes,
   requests,
   questions,
   childMs: far.ms,
@@ -135,6 +141,8 @@ function judge(count) {
   if (sent.length === 0) return failed('no module was sent');
   if (count > (about.requests ?? 0))
     return failed(`${count} round trips, ${about.requests ?? 0} are explained; asked: ${questions.join(', ')}`);
+  if (wireBytes > Math.max(sources.compressedBytes * MAX_RATIO, sources.compressedBytes + TABLE_BYTES))
+    return failed(`${wireBytes} bytes on the wire, for ${sources.compressedBytes} of compressed source`);
   if (isDeepStrictEqual(far.value, near.value)) return { verdict: 'same' };
   if (about.differs && isDeepStrictEqual(far.value, about.differs.child))
     return { verdict: 'documented difference', detail: about.differs.why };

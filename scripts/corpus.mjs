@@ -4,7 +4,7 @@
  *   npm run corpus -- [part of a name]… [--json] [--jobs 2]
  *
  * Installs the packages of corpus/package-lock.json, without their scripts, and compiles the cases. The exit code is 1 when a case gave something else
- * in the child than here, or took round trips that it does not explain.
+ * in the child than here, took round trips that it does not explain, or sent more than its compressed source.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

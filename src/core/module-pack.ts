@@ -30,7 +30,9 @@ export type Compress = (plain: Buffer, quality: number, defs: readonly ModuleDef
 
 /** Brotli, as `unpackModules` reads it. */
 export function brotli(plain: Buffer, quality: number): Buffer {
-  return brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } });
+  return brotliCompressSync(plain, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length },
+  });
 }
 
 /** Packs modules into batches, in order. `compress` may know from before what {@link brotli} would give. */

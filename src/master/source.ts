@@ -42,24 +42,25 @@ export interface PackageScope {
   type: 'module' | 'commonjs' | undefined;
 }
 
-/** The packages of directories; null where none is. */
-const scopes = new Map<string, PackageScope | null>();
+/** The packages that directories lie in. */
+const scopes = new Map<string, PackageScope>();
+/** Directories outside of any package, which stand for themselves. */
+const outside = new Map<string, PackageScope>();
 
 /** The package that a file belongs to; a file outside any package is its own directory's. */
 export function packageOf(path: string): PackageScope {
   const directory = dirname(path);
-  return scopeOf(directory) ?? { root: directory, type: undefined };
+  let scope = outside.get(directory) ?? scopeOf(directory);
+  if (!scope) outside.set(directory, (scope = { root: directory, type: undefined }));
+  return scope;
 }
 
 /** The package that a directory lies in. Its package.json, which may be large, is read once for all directories below. */
-function scopeOf(directory: string): PackageScope | null {
-  if (basename(directory) === 'node_modules') return null;
-  let scope = scopes.get(directory);
-  if (scope === undefined) {
-    const parent = dirname(directory);
-    scope = readScope(directory) ?? (parent === directory ? null : scopeOf(parent));
-    scopes.set(directory, scope);
-  }
+function scopeOf(directory: string): PackageScope | undefined {
+  if (basename(directory) === 'node_modules') return undefined;
+  const parent = dirname(directory);
+  const scope = scopes.get(directory) ?? readScope(directory) ?? (parent === directory ? undefined : scopeOf(parent));
+  if (scope) scopes.set(directory, scope);
   return scope;
 }
 
