@@ -3,6 +3,7 @@
  * The child comes first: what a case requires only when it runs is then not yet loaded by the master, as in a real program.
  *
  *   node scripts/corpus-case.mjs <name> <file> [command that hides the project]
+ *   node scripts/corpus-case.mjs --graph <name> <file>: only the time that the master takes for its modules
  *
  * A case exports `run`, and `about`: `package` (whose version is shown), `covers` (what it stands for), `requests` (round trips beyond the call that
  * are allowed) with `asks` (why they cannot be foreseen), `refused` (the code of the error that a child has to answer with), `differs` (`child`: what
@@ -12,17 +13,19 @@ import { readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { brotliCompressSync, constants } from 'node:zlib';
+import { packBatches } from '../dist/core/module-pack.js';
 import { Router } from '../dist/index.js';
-import { ModuleGraph } from '../dist/master/module-graph.js';
 import { strip } from '../dist/master/strip.js';
 import { root } from './lib/project.mjs';
 
-const [name, file, hide = ''] = process.argv.slice(2);
+/** What goes over the wire, to the compressed source; where that is little, names and links of its modules may take this much more. */
+const MAX_RATIO = 1.1;
+const TABLE_BYTES = 2048;
+
+const isGraph = process.argv[2] === '--graph';
+const [name, file, hide = ''] = process.argv.slice(isGraph ? 3 : 2);
 const { about, run } = await import(pathToFileURL(file).href);
-const [, graphMs] = timed(() => {
-  const graph = new ModuleGraph();
-  return graph.closureOf(graph.identify(run));
-});
+if (isGraph) await graphOnly();
 const router = new Router({ logLevel: 'silent' });
 const urls = new Set();
 const questions = [];
@@ -43,15 +46,16 @@ await router.close();
 const near = about.refused ? { ms: 0 } : await settle(run);
 const sent = [...urls].filter((url) => url.startsWith('file:') && !url.endsWith('.node'));
 const requests = after.requests - before.requests;
+const sources = sourcesOf(sent);
+const wireBytes = after.moduleBytes - before.moduleBytes;
 const row = {
   name,
   ...about,
   modules: sent.length,
-  ...sourcesOf(sent),
-  wireBytes: after.moduleBytes - before.moduleBytes,
+  ...sources,
+  wireBytes,
   requests,
   questions,
-  graphMs,
   childMs: far.ms,
   localMs: near.ms,
   isHidden,
@@ -59,6 +63,18 @@ const row = {
 };
 writeSync(3, JSON.stringify(row));
 process.exit(0);
+
+/** Time for the modules of the function, found and made ready to be sent, and then for packing them; all of it is kept for the next run. */
+async function graphOnly() {
+  const router = new Router({ logLevel: 'silent' });
+  const { graph } = router.runtime;
+  const [modules, graphMs] = await timed(() => graph.closureOf(graph.identify(run)));
+  const [, packMs] = await timed(() => packBatches(modules, 'usual', graph.compress));
+  const [, keepMs] = await timed(() => graph.flush());
+  await router.close();
+  writeSync(3, JSON.stringify({ name, graphMs, packMs, keepMs }));
+  process.exit(0);
+}
 
 /** Called first: what a context needs of ours to read files and to take values that are rare is then there, and not in the figures. */
 function warm() {
@@ -94,9 +110,9 @@ function sourcesOf(list) {
 }
 
 /** Time of the processor: other programs do not change it. */
-function timed(work) {
+async function timed(work) {
   const start = process.cpuUsage();
-  const value = work();
+  const value = await work();
   const { user, system } = process.cpuUsage(start);
   return [value, (user + system) / 1000];
 }
@@ -125,6 +141,8 @@ function judge(count) {
   if (sent.length === 0) return failed('no module was sent');
   if (count > (about.requests ?? 0))
     return failed(`${count} round trips, ${about.requests ?? 0} are explained; asked: ${questions.join(', ')}`);
+  if (wireBytes > Math.max(sources.compressedBytes * MAX_RATIO, sources.compressedBytes + TABLE_BYTES))
+    return failed(`${wireBytes} bytes on the wire, for ${sources.compressedBytes} of compressed source`);
   if (isDeepStrictEqual(far.value, near.value)) return { verdict: 'same' };
   if (about.differs && isDeepStrictEqual(far.value, about.differs.child))
     return { verdict: 'documented difference', detail: about.differs.why };

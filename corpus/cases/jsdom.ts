@@ -3,7 +3,7 @@ import { JSDOM } from 'jsdom';
 export const about = {
   package: 'jsdom',
   covers: 'large CommonJS graph; reads its own style sheet; vm contexts; require.resolve',
-  requests: 8,
+  requests: 7,
   asks: 'an optional native part (bufferutil) is looked for where the master has one installed',
 };
 

@@ -4,7 +4,7 @@ export const about = {
   package: 'knex',
   covers: 'query builder; dialects required by computed names',
   asks: 'the dialect is required by a name that is computed',
-  requests: 4,
+  requests: 1,
 };
 
 export async function run(): Promise<unknown> {

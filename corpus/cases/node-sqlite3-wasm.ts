@@ -4,7 +4,7 @@ export const about = {
   package: 'node-sqlite3-wasm',
   covers: 'WebAssembly from a file of its own; a database',
   asks: 'the file is read on demand',
-  requests: 2,
+  requests: 1,
 };
 
 export function run(): unknown {

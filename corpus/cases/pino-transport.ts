@@ -8,7 +8,7 @@ export const about = {
   package: 'pino',
   covers: 'a worker made from a file beside the module (thread-stream), SharedArrayBuffer',
   asks: 'the file of a worker is asked for when it is started',
-  requests: 4,
+  requests: 2,
 };
 
 export async function run(): Promise<unknown> {

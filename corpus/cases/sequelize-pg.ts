@@ -4,7 +4,7 @@ export const about = {
   package: 'sequelize',
   covers: 'query builder; dialect and driver by computed requires',
   asks: 'the dialect and its driver are required when the connection is made, the driver by a computed name',
-  requests: 8,
+  requests: 3,
 };
 
 export function run(): unknown {

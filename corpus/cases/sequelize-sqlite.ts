@@ -5,7 +5,7 @@ export const about = {
   package: 'sequelize',
   covers: 'object mapper on SQLite in WebAssembly',
   asks: 'the dialect is required when the connection is made',
-  requests: 10,
+  requests: 2,
 };
 
 type Done = (this: { lastID?: number; changes?: number }, error: Error | null, rows?: unknown) => void;

@@ -5,7 +5,7 @@ export const about = {
   covers: 'native addon: refused by name, with advice',
   refused: 'ERR_MITOS_ADDON',
   asks: 'places where the addon may be are probed by computed names',
-  requests: 6,
+  requests: 3,
 };
 
 export async function run(): Promise<unknown> {

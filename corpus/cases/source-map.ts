@@ -4,7 +4,7 @@ export const about = {
   package: 'source-map',
   covers: 'WebAssembly from a file of its own, read when first used',
   asks: 'the file is read on demand',
-  requests: 2,
+  requests: 1,
 };
 
 export async function run(): Promise<unknown> {

@@ -5,7 +5,7 @@ export const about = {
   package: 'typeorm',
   covers: 'object mapper on SQLite in WebAssembly; 400 modules, many optional requires',
   asks: 'the driver is required when the connection is made',
-  requests: 6,
+  requests: 2,
 };
 
 const Post = new EntitySchema<{ id: number; title: string; author?: unknown }>({

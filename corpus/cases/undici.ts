@@ -6,7 +6,7 @@ export const about = {
   package: 'undici',
   covers: 'HTTP client with WebAssembly inside; builtins that not every Node has',
   asks: 'its parser for this processor is required when the first connection is made',
-  requests: 2,
+  requests: 1,
 };
 
 export async function run(): Promise<unknown> {

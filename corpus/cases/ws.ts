@@ -3,7 +3,7 @@ import WebSocket, { WebSocketServer } from 'ws';
 export const about = {
   package: 'ws',
   covers: 'ES module wrapper; optional native parts (bufferutil) that are probed for',
-  requests: 8,
+  requests: 7,
   asks: 'an optional native part (bufferutil) is looked for where the master has one installed',
 };
 

@@ -4,7 +4,7 @@ export const about = {
   package: 'yargs',
   covers: 'command line; reads its translations from its own folder (locales/en.json)',
   asks: 'files are read on demand',
-  requests: 3,
+  requests: 2,
 };
 
 export async function run(): Promise<unknown> {

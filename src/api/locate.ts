@@ -76,7 +76,7 @@ export function locateFunction(fn: (...args: never[]) => unknown): FunctionLocat
       scriptId,
       line: place.lineNumber,
       column: place.columnNumber,
-      source: () => post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource,
+      source: () => scriptText(scriptId),
     };
   } finally {
     delete holder[SLOT];
@@ -84,9 +84,13 @@ export function locateFunction(fn: (...args: never[]) => unknown): FunctionLocat
   }
 }
 
-/** The texts of loaded scripts whose URL passes, in the order they were loaded. */
-export function loadedScripts(isIt: (url: string) => boolean): string[] {
+/** The loaded scripts that have a URL, by V8's numbers of them, in the order they were loaded. */
+export function loadedScripts(): ReadonlyMap<string, string> {
   open();
-  const ids = [...urls].filter(([, url]) => isIt(url)).map(([scriptId]) => scriptId);
-  return ids.map((scriptId) => post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource);
+  return urls;
+}
+
+/** The text of a loaded script. */
+export function scriptText(scriptId: string): string {
+  return post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource;
 }

@@ -25,8 +25,18 @@ function qualityFor(bytes: number, level: PackLevel): number {
   return level === 'quick' ? 5 : bytes < 65536 ? 10 : 9;
 }
 
-/** Packs modules into batches, in order. */
-export function packBatches(defs: readonly ModuleDef[], level?: PackLevel): Batch[] {
+/** Compresses what is in a batch. */
+export type Compress = (plain: Buffer, quality: number, defs: readonly ModuleDef[]) => Buffer;
+
+/** Brotli, as `unpackModules` reads it. */
+export function brotli(plain: Buffer, quality: number): Buffer {
+  return brotliCompressSync(plain, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length },
+  });
+}
+
+/** Packs modules into batches, in order. `compress` may know from before what {@link brotli} would give. */
+export function packBatches(defs: readonly ModuleDef[], level?: PackLevel, compress?: Compress): Batch[] {
   const groups: ModuleDef[][] = [];
   let size = BATCH;
   for (const def of defs) {
@@ -37,7 +47,7 @@ export function packBatches(defs: readonly ModuleDef[], level?: PackLevel): Batc
     (groups[groups.length - 1] as ModuleDef[]).push(def);
     size += def.code.length;
   }
-  return groups.map((group) => ({ ids: group.map(({ id }) => id), data: packModules(group, level) }));
+  return groups.map((group) => ({ ids: group.map(({ id }) => id), data: packModules(group, level, compress) }));
 }
 
 /** Cuts data into messages that fit into frames, see {@link Parts}. Each has room for its header. */
@@ -56,7 +66,7 @@ export function cut(data: Buffer): Buffer[] {
 }
 
 /** Packs modules into one compressed batch. */
-export function packModules(defs: readonly ModuleDef[], level: PackLevel = 'usual'): Buffer {
+export function packModules(defs: readonly ModuleDef[], level: PackLevel = 'usual', compress: Compress = brotli): Buffer {
   const rows = defs.map((def): Row => {
     const kind = KINDS.indexOf(def.kind) * 2 + (def.async ? 1 : 0) + 8 * (def.level || 0);
     const row: Row = [def.id, kind, def.url, def.code.length, def.deps];
@@ -68,11 +78,7 @@ export function packModules(defs: readonly ModuleDef[], level: PackLevel = 'usua
   plain.writeUInt32BE(table.length, 0);
   const head = Buffer.alloc(8);
   head.writeUInt32BE(plain.length, 4);
-  const quality = qualityFor(plain.length, level);
-  const batch = Buffer.concat([
-    head,
-    brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } }),
-  ]);
+  const batch = Buffer.concat([head, compress(plain, qualityFor(plain.length, level), defs)]);
   batch.writeUInt32BE(checksumOf(batch), 0);
   return batch;
 }

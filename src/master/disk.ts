@@ -9,6 +9,7 @@ export interface Stamp {
   readonly size: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
+  readonly isFile: boolean;
 }
 
 /** A text and the stamp of the file it was read from. */
@@ -29,7 +30,7 @@ const ATTEMPTS = 60;
 /** The stamp of a file; undefined if there is none. */
 export function stampOf(path: string): Stamp | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat && { ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs };
+  return stat && { ino: stat.ino, size: stat.size, mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs, isFile: stat.isFile() };
 }
 
 /** Whether two stamps are of one content. */
@@ -50,7 +51,7 @@ export function readSettled(path: string): Reading {
       pause(age < SETTLE_MS ? SETTLE_MS - age : SETTLE_MS);
       continue;
     }
-    const text = readSource(path);
+    const text = readSource(path, before?.isFile);
     const stamp = stampOf(path);
     if (stamp && isSameStamp(before, stamp)) return { text, stamp, isSure: age >= SETTLE_MS };
   }

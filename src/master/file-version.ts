@@ -43,8 +43,10 @@ export function readVersion(path: string): Version {
 
 /** The text that the program has loaded; of what it has not loaded, the text that is there now. */
 export function oldest(path: string, loaded: string | undefined): Version {
-  const stamp = stampOf(path);
-  if (loaded !== undefined && (!stamp || stamp.ctimeMs <= STARTED_AT)) return old(loaded, stamp);
+  if (loaded !== undefined) {
+    const stamp = stampOf(path);
+    if (!stamp || stamp.ctimeMs <= STARTED_AT) return old(loaded, stamp);
+  }
   let now: Version | undefined;
   try {
     now = readVersion(path);

@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { eachMapping } from '@jridgewell/trace-mapping';
-import { loadedScripts } from '../api/locate.ts';
+import { loadedScripts, scriptText } from '../api/locate.ts';
 import { Lines } from './patch.ts';
 import { loadedCommonModules, realPath } from './resolve.ts';
 import { readSourceMap } from './source.ts';
@@ -44,16 +44,36 @@ function loadedJson(path: string, now: string): Loaded {
 
 /** V8's text of a file. A file that was loaded several times (with a query behind its name) is what it was at last. */
 function scriptOf(path: string): string | undefined {
-  const name = basename(path);
-  return loadedScripts((url) => {
-    const plain = url.replace(/[?#].*$/, '');
-    if (!plain.endsWith(name) && !plain.endsWith(encodeURIComponent(name))) return false;
-    try {
-      return realPath(plain.startsWith('file:') ? fileURLToPath(plain) : plain) === path;
-    } catch {
-      return false;
+  const id = scriptsNamed(basename(path)).findLast(([, file]) => realPath(file) === path)?.[0];
+  return id === undefined ? undefined : scriptText(id);
+}
+
+type Script = readonly [id: string, path: string];
+const scripts = new Map<string, Script[]>();
+let scriptCount = 0;
+
+/** Scripts by the names of their files: programs are made of thousands. */
+function scriptsNamed(name: string): readonly Script[] {
+  const loaded = loadedScripts();
+  if (loaded.size !== scriptCount) {
+    scripts.clear();
+    scriptCount = loaded.size;
+    for (const [id, url] of loaded) {
+      const file = fileOf(url.replace(/[?#].*$/, ''));
+      const named = scripts.get(basename(file));
+      if (named) named.push([id, file]);
+      else scripts.set(basename(file), [[id, file]]);
     }
-  }).at(-1);
+  }
+  return scripts.get(name) ?? [];
+}
+
+function fileOf(url: string): string {
+  try {
+    return url.startsWith('file:') ? fileURLToPath(url) : url;
+  } catch {
+    return url;
+  }
 }
 
 function originalOf(path: string, script: string, now: string): string | undefined {

@@ -78,11 +78,21 @@ export class ModuleCache {
   }
 
   /** The notes on a text; `inputs` says what else they depend on. */
-  open(text: string, inputs: string): Notes {
+  open(text: string | Buffer, inputs: string): Notes {
     if (this.#directory === undefined) return plainNotes();
     const name = createHash('sha256').update(`${makers()}\0${inputs}\0`).update(text).digest('hex');
     const file = join(this.#directory, name);
     return new Entry(file, readEntry(file) ?? new Map<string, unknown>(), (entry) => this.#onChange(entry));
+  }
+
+  /** Bytes made of bytes; `how` says in which way. They are made once. */
+  bytes(data: Buffer, how: string, make: () => Buffer): Buffer {
+    const notes = this.open(data, how);
+    const known = notes.get('bytes');
+    if (typeof known === 'string') return Buffer.from(known, 'base64');
+    const made = make();
+    notes.set('bytes', made.toString('base64'));
+    return made;
   }
 
   /** Writes what is not written yet, and stops writing by itself until more is learned. Never rejects. */

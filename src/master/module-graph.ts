@@ -13,9 +13,11 @@ import { fileURLToPath } from 'node:url';
 import { ModuleError } from '../core/errors.ts';
 import type { ModuleAnswer, ModuleQuery } from '../core/importer.ts';
 import { EDITION, type ModuleDef } from '../core/module-batch.ts';
+import type { Compress } from '../core/module-pack.ts';
 import { Admission } from './admission.ts';
 import type { ThrownAt } from './api-versions.ts';
 import { cacheDirectory } from './cache-directory.ts';
+import { keptCompress } from './compress.ts';
 import { Definitions } from './definitions.ts';
 import { Editions } from './editions.ts';
 import { exportNames } from './export-names.ts';
@@ -24,7 +26,7 @@ import { FunctionFinder } from './identify.ts';
 import { ItemTable } from './item-table.ts';
 import { ModuleAnswers } from './module-answers.ts';
 import { ModuleCache } from './module-cache.ts';
-import type { Item } from './module-item.ts';
+import { type Item, ownFile } from './module-item.ts';
 import { ModuleResolver } from './module-resolver.ts';
 import { OurModules } from './our-modules.ts';
 import { Versions } from './reload.ts';
@@ -44,6 +46,8 @@ export class ModuleGraph {
   readonly preparation: Preparation = new Preparation();
   /** Files of its packages, beside modules. */
   readonly resources: Resources = new Resources();
+  /** Compresses modules as they travel. */
+  readonly compress: Compress;
 
   readonly #admission = new Admission();
   readonly #cache: ModuleCache;
@@ -62,6 +66,7 @@ export class ModuleGraph {
     const admission = this.#admission;
     const isReloading = options.reload === true;
     const cache = (this.#cache = options.cache ?? new ModuleCache(cacheDirectory('modules')));
+    this.compress = keptCompress(cache, (id) => ownFile(this.itemOf(id)) !== undefined);
     const forms = new SourceForms();
     const texts = new TextMaker(cache, options.minify);
     const versions = (this.#versions = this.#makeVersions(isReloading));

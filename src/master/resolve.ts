@@ -2,6 +2,7 @@
 
 import { realpathSync } from 'node:fs';
 import { builtinModules, createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
 import type { ResolverFactory } from 'oxc-resolver';
 import { onNeed } from './on-need.ts';
 import { langOf } from './strip.ts';
@@ -12,8 +13,11 @@ export type RequestKind = 'import' | 'require';
 /** Where a specifier leads. */
 export type Resolution = { path: string } | { builtin: string } | { missing: string };
 
+const INSTALLED = `${sep}node_modules${sep}`;
 const oxc = onNeed<typeof import('oxc-resolver')>('oxc-resolver');
 const resolvers = new Map<string, ResolverFactory>();
+/** What was found from installed packages: where a specifier leads is a matter of the directory there, and many modules of one say the same. */
+const found = new Map<string, Resolution>();
 
 function resolverFor(kind: RequestKind, isTs: boolean, hasTsconfig = true): ResolverFactory {
   const name = `${kind} ${isTs} ${hasTsconfig}`;
@@ -42,6 +46,7 @@ function resolverFor(kind: RequestKind, isTs: boolean, hasTsconfig = true): Reso
 
 /** Forgets what is known of the disk: files have been changed. */
 export function clearResolvers(): void {
+  found.clear();
   for (const resolver of resolvers.values()) resolver.clearCache();
 }
 
@@ -58,12 +63,21 @@ export function isAboutTsconfig(reason: string | undefined): boolean {
 /** Resolves a specifier from a file. The path found is a real path. */
 export function resolveFrom(file: string, specifier: string, kind: RequestKind): Resolution {
   if (isBuiltin(specifier)) return { builtin: specifier };
+  const directory = dirname(file);
   const isTs = langOf(file) !== 'js';
+  if (isTs || !directory.includes(INSTALLED)) return look(file, specifier, kind, isTs);
+  const name = `${kind} ${directory}\0${specifier}`;
+  let resolution = found.get(name);
+  if (!resolution) found.set(name, (resolution = look(file, specifier, kind, isTs)));
+  return resolution;
+}
+
+function look(file: string, specifier: string, kind: RequestKind, isTs: boolean): Resolution {
   const first = resolverFor(kind, isTs).resolveFileSync(file, specifier);
   const { error } = first;
   // Node does not care about a tsconfig.json that cannot be read.
   const { path } = isAboutTsconfig(error) ? resolverFor(kind, isTs, false).resolveFileSync(file, specifier) : first;
-  const clean = path?.replace(/[?#].*$/, (tail) => (specifier.endsWith(tail) ? '' : tail));
+  const clean = /[?#]/.test(specifier) ? path?.replace(/[?#].*$/, (tail) => (specifier.endsWith(tail) ? '' : tail)) : path;
   if (clean !== undefined) return { path: clean };
   return { missing: error ?? `Cannot find module '${specifier}'` };
 }

@@ -172,7 +172,7 @@ export class Responder {
       .find((one) => this.#batches.has(one));
     let batches = key === undefined ? undefined : this.#batches.get(key);
     if (!batches) {
-      batches = packBatches(defs, level);
+      batches = packBatches(defs, level, this.#graph.compress);
       this.#batches.set(`${level} ${ids}`, batches);
       if (this.#batches.size > MAX_BATCHES) this.#batches.delete(this.#batches.keys().next().value as string);
     }

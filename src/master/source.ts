@@ -21,10 +21,10 @@ export interface Place {
 /** The largest file that is read as a module. */
 export const MAX_SOURCE_BYTES: number = 64 * 1024 * 1024;
 
-/** Reads a regular file; never opens a FIFO, a device or a directory. */
-export function readSource(path: string): string {
+/** Reads a regular file; never opens a FIFO, a device or a directory. `isFile`: what the system has just said of it. */
+export function readSource(path: string, isFile: boolean = lstatSync(path).isFile()): string {
   const deny = (what: string): ModuleError => new ModuleError('ERR_MITOS_MODULE_DENIED', `Cannot serve ${path}: ${what}`);
-  if (!lstatSync(path).isFile()) throw deny('it is not a regular file');
+  if (!isFile) throw deny('it is not a regular file');
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   try {
     const stat = fstatSync(fd);
@@ -42,30 +42,37 @@ export interface PackageScope {
   type: 'module' | 'commonjs' | undefined;
 }
 
+/** The packages that directories lie in. */
 const scopes = new Map<string, PackageScope>();
+/** Directories outside of any package, which stand for themselves. */
+const outside = new Map<string, PackageScope>();
 
 /** The package that a file belongs to; a file outside any package is its own directory's. */
 export function packageOf(path: string): PackageScope {
   const directory = dirname(path);
-  const there = scopes.get(directory);
-  if (there) return there;
-  let scope: PackageScope = { root: directory, type: undefined };
-  for (let at = directory; ; at = dirname(at)) {
-    if (basename(at) === 'node_modules') break;
-    const file = join(at, 'package.json');
-    if (existsSync(file)) {
-      try {
-        const { type } = JSON.parse(readSource(file)) as { type?: unknown };
-        scope = { root: at, type: type === 'module' || type === 'commonjs' ? type : undefined };
-      } catch {
-        scope = { root: at, type: undefined };
-      }
-      break;
-    }
-    if (at === dirname(at)) break;
-  }
-  scopes.set(directory, scope);
+  let scope = outside.get(directory) ?? scopeOf(directory);
+  if (!scope) outside.set(directory, (scope = { root: directory, type: undefined }));
   return scope;
+}
+
+/** The package that a directory lies in. Its package.json, which may be large, is read once for all directories below. */
+function scopeOf(directory: string): PackageScope | undefined {
+  if (basename(directory) === 'node_modules') return undefined;
+  const parent = dirname(directory);
+  const scope = scopes.get(directory) ?? readScope(directory) ?? (parent === directory ? undefined : scopeOf(parent));
+  if (scope) scopes.set(directory, scope);
+  return scope;
+}
+
+function readScope(directory: string): PackageScope | undefined {
+  const file = join(directory, 'package.json');
+  if (!existsSync(file)) return undefined;
+  try {
+    const { type } = JSON.parse(readSource(file)) as { type?: unknown };
+    return { root: directory, type: type === 'module' || type === 'commonjs' ? type : undefined };
+  } catch {
+    return { root: directory, type: undefined };
+  }
 }
 
 /** One file of the program, or a text of ours that has no file. */

@@ -19,6 +19,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Importer } from '#src/core/importer.js';
+import type { ModuleDef } from '#src/core/module-batch.js';
+import { brotli } from '#src/core/module-pack.js';
 import { ModuleCache, prune } from '#src/master/module-cache.js';
 import { ModuleGraph } from '#src/master/module-graph.js';
 import { API_CODE, overWire } from './zoo.ts';
@@ -71,6 +73,46 @@ test('What is served from the cache is what is served without', async (t) => {
     assert.deepEqual(await serve(directory, edition), without);
     assert.equal(entries(directory).length, written);
   }
+});
+
+test('Bytes that were made of bytes once are not made again in the next run', async (t) => {
+  const directory = temporary(t);
+  const data = Buffer.from([0, 255, 128, 10, 13]);
+  const first = new ModuleCache(directory);
+  assert.deepEqual(
+    first.bytes(data, 'a', () => Buffer.from([200, 0, 10])),
+    Buffer.from([200, 0, 10]),
+  );
+  await first.flush();
+  const second = new ModuleCache(directory);
+  const again = (): Buffer => Buffer.from('made again');
+  assert.deepEqual(second.bytes(data, 'a', again), Buffer.from([200, 0, 10]));
+  assert.deepEqual(second.bytes(data, 'b', again), again(), 'made in another way');
+  assert.deepEqual(second.bytes(Buffer.from([0, 255, 128, 10, 14]), 'a', again), again(), 'made of something else');
+});
+
+test('Batches of installed packages are compressed in one run only; those with modules of the user, or small ones, are not kept', async (t) => {
+  const directory = temporary(t);
+  const url = pathToFileURL(join(FOLDER, 'modern.js')).href;
+  const run = async (): Promise<{ graph: ModuleGraph; defs: ModuleDef[]; ids: string[] }> => {
+    const graph = new ModuleGraph({ apiModule: { code: API_CODE }, cache: new ModuleCache(directory) });
+    const defs = graph.closureOf(graph.addEntry(url, url) as number);
+    await graph.flush();
+    return { graph, defs, ids: entries(directory) };
+  };
+  const { graph, defs, ids } = await run();
+  const installed = defs.filter((def) => def.url.includes('/node_modules/'));
+  assert.ok(installed.length > 0 && installed.length < defs.length);
+  const large = Buffer.from('some text '.repeat(10_000));
+  const packed = graph.compress(large, 5, installed);
+  assert.deepEqual(packed, brotli(large, 5));
+  graph.compress(large, 6, defs);
+  graph.compress(large.subarray(0, 1000), 5, installed);
+  await graph.flush();
+  const [kept, ...others] = entries(directory).filter((name) => !ids.includes(name));
+  assert.ok(kept);
+  assert.deepEqual(others, []);
+  assert.deepEqual((await run()).graph.compress(large, 5, installed), packed);
 });
 
 test('Entries that are damaged, cut short, or not of the user alone count for nothing', async (t) => {

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { cjsForm } from '#src/master/module-form.js';
-import { Source } from '#src/master/source.js';
+import { clearResolvers, resolveFrom } from '#src/master/resolve.js';
+import { packageOf, Source } from '#src/master/source.js';
 import { FakeContext, type Loose } from './zoo.js';
 
 const base = mkdtempSync(join(tmpdir(), 'packages-test-'));
@@ -193,4 +194,32 @@ exports.all = () => Promise.all([one, two, three].map((load) => load(url).then((
   });
   const { ns } = load(join(folder, 'main.cjs'));
   assert.deepEqual(await ns.default.all(), [1, 1, 1]);
+});
+
+test('A package.json is read once for all directories of its package; a file outside of any package is of its own directory', () => {
+  const folder = files('scopes', {
+    'node_modules/one/package.json': '{"type":"module"}',
+    'node_modules/one/deep/package.json': '{"type":"commonjs"}',
+    'node_modules/package.json': '{"type":"module"}',
+  });
+  const one = join(folder, 'node_modules/one');
+  assert.deepEqual(packageOf(join(one, 'a/b/x.js')), { root: one, type: 'module' });
+  rmSync(join(one, 'package.json'));
+  for (const name of ['x.js', 'a/x.js', 'a/b/c/x.js', 'other/x.js'])
+    assert.deepEqual(packageOf(join(one, name)), { root: one, type: 'module' }, name);
+  assert.deepEqual(packageOf(join(one, 'deep/er/x.js')), { root: join(one, 'deep'), type: 'commonjs' });
+  const none = join(folder, 'node_modules/two/lib');
+  assert.deepEqual(packageOf(join(none, 'x.js')), { root: none, type: undefined });
+  assert.deepEqual(packageOf(join(none, 'sub/x.js')), { root: join(none, 'sub'), type: undefined });
+});
+
+test('What installed packages import is looked up again when files have been changed', () => {
+  const folder = files('late', { 'node_modules/pkg/lib/a.js': '', 'node_modules/pkg/lib/b.js': '' });
+  const lib = join(folder, 'node_modules/pkg/lib');
+  const fromBoth = (): unknown[] => ['a.js', 'b.js'].map((name) => resolveFrom(join(lib, name), './later.js', 'require'));
+  for (const one of fromBoth()) assert.ok('missing' in (one as object));
+  files('late', { 'node_modules/pkg/lib/later.js': '' });
+  clearResolvers();
+  assert.deepEqual(fromBoth(), [{ path: join(lib, 'later.js') }, { path: join(lib, 'later.js') }]);
+  assert.ok('missing' in resolveFrom(join(folder, 'node_modules/pkg/x.js'), './later.js', 'require'), 'in another directory');
 });
