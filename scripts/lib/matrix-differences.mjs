@@ -78,6 +78,7 @@ export const leftOut = {
   'runtime-fetch': 'starts no context',
   'runtime-push': 'its targets have no Node and are given one by the master',
   'runtime-refusals': 'its targets are given a Node, or what stands for one, by the master',
+  'runtime-routes': 'its targets are given a Node, or what stands for one, by the master',
 };
 
 /** Why a test may fail there; undefined when nobody said so. */
