@@ -1,8 +1,8 @@
 /** A child whose start is tried again: on a terminal if the program insists on one, or later if the other side is busy. */
 import type { Clock } from '../core/clock.ts';
 import type { LogSource } from '../core/log.ts';
-import type { Transport } from '../core/transport.ts';
 import type { ChildLink, ExitStatus } from './child-link.ts';
+import { ReplayTransport, standIn } from './replay-link.ts';
 
 const HOLD_MS = 2 ** 30;
 
@@ -13,46 +13,6 @@ export interface Attempt {
   status: ExitStatus;
   /** What it printed, the last lines. */
   lines: readonly string[];
-}
-
-/** Sends what was written before to each new inner transport, until one of them has answered. */
-export class ReplayTransport implements Transport {
-  onData: (chunk: Buffer) => void = () => {};
-  onDrain: () => void = () => {};
-  onClose: (reason: Error | undefined) => void = () => {};
-  /** What was written; undefined once it need not be written again. */
-  written: Uint8Array[] | undefined = [];
-  #inner: Transport | undefined;
-
-  use(inner: Transport): void {
-    this.#inner = inner;
-    inner.onData = (chunk) => this.onData(chunk);
-    inner.onDrain = () => this.#inner === inner && this.onDrain();
-    inner.onClose = (reason) => !this.written && this.onClose(reason);
-    if (this.written?.length && inner.write(this.written.slice())) this.onDrain();
-  }
-
-  /** Holds what is written, until there is another one to use. */
-  leave(): void {
-    this.#inner = undefined;
-  }
-
-  write(chunks: readonly Uint8Array[]): boolean {
-    if (this.written) this.written.push(...chunks);
-    return this.#inner ? this.#inner.write(chunks) : false;
-  }
-  pause(): void {
-    this.#inner?.pause();
-  }
-  resume(): void {
-    this.#inner?.resume();
-  }
-  end(): void {
-    this.#inner?.end();
-  }
-  destroy(reason?: Error): void {
-    this.#inner?.destroy(reason);
-  }
 }
 
 /**
@@ -100,22 +60,12 @@ export function retrying(start: (attempt: number) => ChildLink, delayOf: (failed
       settle({ ...status, error: error as Error });
     }
   };
-  const outer: ChildLink = {
+  const exited = new Promise<ExitStatus>((resolve) => (settle = resolve));
+  const outer = standIn(
     transport,
-    preamble: current.preamble,
-    isBlind: current.isBlind,
-    tail: current.tail,
-    get marker() {
-      return current.marker;
-    },
-    get argv() {
-      return current.argv;
-    },
-    exited: new Promise((resolve) => (settle = resolve)),
-    onOutput: () => {},
-    onWord: () => {},
-    noise: () => current.noise(),
-    kill: () => {
+    () => current,
+    exited,
+    () => {
       isKilled = true;
       clock.clearTimeout(timer);
       clearInterval(hold);
@@ -123,7 +73,7 @@ export function retrying(start: (attempt: number) => ChildLink, delayOf: (failed
       // Between two attempts there is nobody to end.
       void current.exited.then(settle);
     },
-  };
+  );
   adopt(current);
   return outer;
 }

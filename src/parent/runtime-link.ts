@@ -1,6 +1,6 @@
 /** A child whose target may have no Node: it is held until one has been provided, and then gets what was written for it meanwhile. */
 import type { ChildLink, ExitStatus } from './child-link.ts';
-import { ReplayTransport } from './retrying-link.ts';
+import { ReplayTransport, standIn } from './replay-link.ts';
 
 /**
  * Provides a target with a Node, through a link whose first stage waits for that. `ready` goes on: with what the first stage says about Node, and
@@ -62,22 +62,16 @@ export function withRuntime(first: ChildLink, again: () => ChildLink, provide: P
       settle({ ...status, error: error as Error });
     }
   };
-  const outer: ChildLink = {
+  const exited = new Promise<ExitStatus>((resolve) => (settle = resolve));
+  const outer = standIn(
     transport,
-    preamble: first.preamble,
-    isBlind: first.isBlind,
-    get argv() {
-      return current.argv;
-    },
-    exited: new Promise((resolve) => (settle = resolve)),
-    onOutput: () => {},
-    onWord: () => {},
-    noise: () => current.noise(),
-    kill: () => {
+    () => current,
+    exited,
+    () => {
       isKilled = true;
       current.kill();
     },
-  };
+  );
   adopt(first);
   use(first.transport);
   return outer;
