@@ -112,7 +112,7 @@ export class MasterRuntime implements Runtime {
     this.responder.useRelays = (to) => this.#useRelays(to);
     this.responder.onLibrary = (dst) => {
       const context = this.registry.get(dst);
-      if (context && this.#childrenOf(context)) this.#useRelays(dst);
+      if (context && this.#isHop(context)) this.#useRelays(dst);
     };
     this.responder.levelOf = (dst) => this.#levelOf(dst);
     this.responder.onWritten = () => this.#speeds?.watch();
@@ -214,18 +214,18 @@ export class MasterRuntime implements Runtime {
   sendMethod(dst: ContextId, method: string): void {
     const context = this.registry.get(dst);
     if (!context || context === this.self) return;
-    // The new one is among its children already.
-    const needsRelay = this.#childrenOf(context) > 1 || this.responder.hasLibrary(dst);
+    const needsRelay = this.#isHop(context) || this.responder.hasLibrary(dst);
     this.#sendBundles(context, needsRelay ? ['parent', method, 'relay'] : ['parent', method]);
   }
 
-  #childrenOf(context: Context): number {
-    return this.registry.all().filter(({ via }) => via === context).length;
+  /** Whether a context was made able to have children. */
+  #isHop(context: Context): boolean {
+    return this.#bundlesSent.get(context)?.has(BUNDLES.get('parent') as Buffer) === true;
   }
 
   /** Has the hops on the way to a context keep modules for those behind them. */
   #useRelays(to: ContextId): void {
-    for (let at = this.registry.get(to); at?.via; at = at.via) if (this.#childrenOf(at)) this.#sendBundles(at, ['relay']);
+    for (let at = this.registry.get(to); at?.via; at = at.via) if (this.#isHop(at)) this.#sendBundles(at, ['relay']);
   }
 
   /** Sends bundles for the hop of a context, if they have not been sent. */
@@ -242,9 +242,10 @@ export class MasterRuntime implements Runtime {
 
   /** What provides a target with Node takes it from the hop above: all on the way need that bundle, the nearest to here first. */
   #sendAbove(name: string, dst: ContextId): void {
+    if (name !== 'provision') return;
     const above: Context[] = [];
     for (let at = this.registry.get(dst)?.via; at && at !== this.self; at = at.via) above.unshift(at);
-    if (name === 'provision') for (const { id } of above) this.sendMethod(id, name);
+    for (const context of above) this.#sendBundles(context, ['parent', name]);
   }
 
   mapStack(stack: string): string {
