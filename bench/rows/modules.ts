@@ -67,7 +67,7 @@ function writeGraph(): void {
 }
 
 /** As a batch of modules is compressed. */
-function compressedSize(source: Buffer): number {
+export function compressedSize(source: Buffer): number {
   return brotliCompressSync(source, { params: { [constants.BROTLI_PARAM_QUALITY]: 7, [constants.BROTLI_PARAM_SIZE_HINT]: source.length } })
     .length;
 }

@@ -2,11 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync, constants } from 'node:zlib';
 import { type Context, Router } from '#src/index.js';
 import { elapsed, type Plan, takeTurns } from '../measure.ts';
 import type { Row } from '../report.ts';
 import { missingForSsh, ONE_WAY_MS, openSshLab, runProgram, type SshLab } from '../ssh-lab.ts';
+import { compressedSize } from './modules.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
 const PACKAGES = fileURLToPath(new URL('corpus/node_modules/', ROOT));
@@ -117,10 +117,4 @@ async function measureOverSsh(count: Count, plan: Plan): Promise<Row[]> {
 async function callOver({ sshd, free }: SshLab, port: number, count: Count): Promise<number> {
   await using router = new Router();
   return await elapsed(() => router.ssh({ hostname: sshd.host, port, username: free.name, configFile: sshd.clientConfig }).call(count));
-}
-
-/** As a batch of modules is compressed. */
-function compressedSize(source: Buffer): number {
-  return brotliCompressSync(source, { params: { [constants.BROTLI_PARAM_QUALITY]: 7, [constants.BROTLI_PARAM_SIZE_HINT]: source.length } })
-    .length;
 }
